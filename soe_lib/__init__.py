@@ -1,0 +1,1 @@
+"""Sales & Operations Execution: the small door behind which the depth lies."""
