@@ -1,0 +1,136 @@
+"""Bar pictures."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from soe_lib.charts.theme import AMBER, BASELINE, BLUE, GREEN, RED, SEQUENCE, frame, nothing_to_draw
+
+
+def plot_counts(
+    counts: pd.DataFrame, *, title: str, label: str, value: str, unit: str = ""
+) -> go.Figure:
+    """
+    Draw one horizontal bar per row, largest on top.
+
+    Parameters
+    ----------
+    counts
+        One row per bar: text column ``label``, number column ``value`` [``unit``].
+    """
+    if counts.empty:
+        return nothing_to_draw(title, "Nothing to count.")
+    ordered = counts.sort_values([value, label], kind="stable")
+    figure = go.Figure(
+        go.Bar(
+            x=ordered[value],
+            y=ordered[label],
+            orientation="h",
+            marker={"color": BLUE},
+            texttemplate="%{x:,.0f}",
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:,.1f} " + unit + "<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title={"text": unit})
+    frame(figure, title=title, height=100 + 26 * max(3, len(ordered)), legend=False)
+    return figure.update_layout(margin={"r": 60})
+
+
+def plot_demand_against_plan(
+    demand: pd.DataFrame, *, title: str = "Demand against the S&OP plan"
+) -> go.Figure:
+    """
+    Draw orders beside the plan for each family.
+
+    Parameters
+    ----------
+    demand
+        One row per ``family_id``: ``planned_qty``, ``actual_qty`` [uom], ``is_outside`` [bool].
+    """
+    if demand.empty:
+        return nothing_to_draw(title, "No S&OP plan covers the weeks shown.")
+    ordered = demand.sort_values("planned_qty", kind="stable")
+    figure = go.Figure()
+    figure.add_bar(
+        y=ordered["family_id"],
+        x=ordered["planned_qty"],
+        orientation="h",
+        name="plan",
+        marker={"color": BASELINE},
+        hovertemplate="%{y} plan: %{x:,.0f}<extra></extra>",
+    )
+    figure.add_bar(
+        y=ordered["family_id"],
+        x=ordered["actual_qty"],
+        orientation="h",
+        name="orders (amber: outside tolerance)",
+        marker={"color": [AMBER if outside else BLUE for outside in ordered["is_outside"]]},
+        hovertemplate="%{y} orders: %{x:,.0f}<extra></extra>",
+    )
+    frame(figure, title=title, height=120 + 40 * max(3, len(ordered)))
+    return figure.update_layout(barmode="group")
+
+
+def plot_scenario_costs(costs: pd.DataFrame, *, title: str = "Money by scenario") -> go.Figure:
+    """
+    Draw the cost terms of each scenario as one stacked bar.
+
+    Parameters
+    ----------
+    costs
+        One row per (``scenario``, ``term``): ``cost`` [money]; scenarios in the order given.
+    """
+    if costs.empty:
+        return nothing_to_draw(title, "No scenario was computed.")
+    figure = go.Figure()
+    scenarios = list(dict.fromkeys(costs["scenario"]))
+    for number, term in enumerate(dict.fromkeys(costs["term"])):
+        rows = costs[costs["term"] == term].set_index("scenario").reindex(scenarios)
+        figure.add_bar(
+            y=scenarios,
+            x=rows["cost"],
+            orientation="h",
+            name=str(term).replace("_", " "),
+            marker={"color": SEQUENCE[number % len(SEQUENCE)]},
+            hovertemplate="%{y}, %{fullData.name}: %{x:,.0f}<extra></extra>",
+        )
+    figure.update_yaxes(categoryorder="array", categoryarray=scenarios[::-1])
+    frame(figure, title=title, height=150 + 40 * max(3, len(scenarios)))
+    return figure.update_layout(barmode="relative")
+
+
+def plot_adherence(
+    adherence: pd.DataFrame, *, target_pct: float, title: str = "Schedule adherence by resource"
+) -> go.Figure:
+    """
+    Draw adherence by quantity per resource against its target.
+
+    Parameters
+    ----------
+    adherence
+        One row per ``resource_id``: ``adherence_pct`` [%].
+    target_pct
+        Target line. [%]
+    """
+    if adherence.empty:
+        return nothing_to_draw(title, "No published schedule covers the past week.")
+    ordered = adherence.sort_values(["adherence_pct", "resource_id"], kind="stable")
+    colours = [GREEN if value >= target_pct else RED for value in ordered["adherence_pct"]]
+    figure = go.Figure(
+        go.Bar(
+            x=ordered["adherence_pct"],
+            y=ordered["resource_id"],
+            orientation="h",
+            marker={"color": colours},
+            texttemplate="%{x:.0f} %",
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+        )
+    )
+    figure.add_vline(x=target_pct, line={"color": BASELINE, "dash": "dash"})
+    figure.update_xaxes(range=[0, 110], title={"text": "%"})
+    return frame(figure, title=title, height=100 + 26 * max(3, len(ordered)), legend=False)

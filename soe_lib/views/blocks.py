@@ -1,0 +1,206 @@
+"""
+The blocks a page is made of, and ``show``, which draws one.
+
+A block carries data and words, never widgets. All text from outside is escaped here, once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from soe_lib.vocabulary import COLUMNS
+
+Tone = Literal["good", "bad", "warn", "neutral"]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The one computed sentence that opens a page."""
+
+    text: str
+    tone: Tone = "neutral"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence of explanation, smaller than the headline."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """A short list under a title: blockers, assumptions, questions."""
+
+    title: str
+    items: tuple[str, ...]
+    tone: Tone = "neutral"
+    if_none: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One big number."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: Tone = "neutral"
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """A row of big numbers, the most important first."""
+
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plotly figure and the name of the table in the run that it draws."""
+
+    figure: go.Figure
+    table: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table for reading: the first ``rows`` of ``frame``; ``table`` names the whole in the run."""
+
+    frame: pd.DataFrame
+    title: str = ""
+    table: str = ""
+    rows: int = 12
+    columns: tuple[str, ...] = ()
+    if_none: str = "No rows."
+
+
+Block = Headline | Note | Sentences | Tiles | Picture | Grid
+
+
+def as_html(block: Block) -> str:
+    """Return a block as safe HTML; pictures are not HTML and raise ``TypeError``."""
+    if isinstance(block, Headline):
+        return f'<p class="soe-headline soe-{block.tone}">{escape(block.text)}</p>'
+    if isinstance(block, Note):
+        return f'<p class="soe-note">{escape(block.text)}</p>'
+    if isinstance(block, Sentences):
+        return _sentences(block)
+    if isinstance(block, Tiles):
+        return f'<div class="soe-tiles">{"".join(_tile(tile) for tile in block.tiles)}</div>'
+    if isinstance(block, Grid):
+        return _grid(block)
+    raise TypeError(f"{type(block).__name__} is drawn by plotly, not by HTML")
+
+
+def _sentences(block: Sentences) -> str:
+    if not block.items:
+        if not block.if_none:
+            return ""
+        return f'<p class="soe-none"><b>{escape(block.title)}:</b> {escape(block.if_none)}</p>'
+    items = "".join(f"<li>{escape(item)}</li>" for item in block.items)
+    title = f"{escape(block.title)} ({len(block.items)})" if block.folded else escape(block.title)
+    body = f"<ul>{items}</ul>"
+    if block.folded:
+        return f'<details class="soe-list"><summary>{title}</summary>{body}</details>'
+    return f'<div class="soe-list soe-{block.tone}"><b>{title}</b>{body}</div>'
+
+
+def _tile(tile: Tile) -> str:
+    return (
+        f'<div class="soe-tile soe-{tile.tone}"><div class="soe-label">{escape(tile.label)}</div>'
+        f'<div class="soe-value">{escape(tile.value)}</div>'
+        f'<div class="soe-sub">{escape(tile.note)}</div></div>'
+    )
+
+
+def _grid(block: Grid) -> str:
+    title = f"<caption>{escape(block.title)}</caption>" if block.title else ""
+    if block.frame.empty:
+        heading = f"<b>{escape(block.title)}:</b> " if block.title else ""
+        return f'<p class="soe-none">{heading}{escape(block.if_none)}</p>'
+    names = [name for name in (block.columns or block.frame.columns) if name in block.frame]
+    shown = block.frame.loc[:, names].head(block.rows)
+    numeric = {name for name in names if pd.api.types.is_numeric_dtype(shown[name].dtype)}
+    head = "".join(
+        f"<th{' class=soe-num' if name in numeric else ''}>{escape(label_of(name))}</th>"
+        for name in names
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{' class=soe-num' if name in numeric else ''}>{escape(format_value(value))}</td>"
+            for name, value in zip(names, row, strict=True)
+        )
+        + "</tr>"
+        for row in shown.itertuples(index=False, name=None)
+    )
+    more = len(block.frame) - len(shown)
+    foot = f'<p class="soe-more">{more:,} more rows in the table\'s file</p>' if more else ""
+    table = f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="soe-grid">{table}{foot}</div>'
+
+
+def label_of(name: str) -> str:
+    """Return a column's heading: the vocabulary's label, or the name in words."""
+    known = COLUMNS.get(name)
+    return known.label if known else name.replace("_", " ")
+
+
+def format_value(value: Any) -> str:
+    """Return a value as people read it: no nanoseconds, no trailing zeros, an em dash for none."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, pd.Timestamp):
+        has_time = value.tzinfo is not None or value != value.normalize()
+        return value.strftime("%Y-%m-%d %H:%M") if has_time else value.strftime("%Y-%m-%d")
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "–"
+        return format_number(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
+
+
+def format_number(value: float) -> str:
+    """Return a number with as many decimals as its size deserves."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    magnitude = abs(value)
+    decimals = 0 if magnitude >= 100 or value == round(value) else 1 if magnitude >= 10 else 2
+    text = f"{value:,.{decimals}f}"
+    return "0" if text.strip("-0.,") == "" else text
+
+
+def money(value: float, currency: str) -> str:
+    """Return an amount with its currency, without cents from 100 on."""
+    return f"{format_number(value)} {currency}".strip()
+
+
+def tiles(*rows: Tile | None) -> Tiles:
+    """Collect tiles, leaving out those that could not be computed."""
+    return Tiles(tuple(tile for tile in rows if tile is not None))
+
+
+def flatten(blocks: Iterable[Block | Sequence[Block] | None]) -> list[Block]:
+    """Return blocks in order, without the missing ones."""
+    found: list[Block] = []
+    for block in blocks:
+        if block is None:
+            continue
+        if isinstance(block, (Headline, Note, Sentences, Tiles, Picture, Grid)):
+            found.append(block)
+        else:
+            found.extend(block)
+    return found
