@@ -73,7 +73,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table for reading: the first ``rows`` of ``frame``; ``table`` names the whole in the run."""
+    """A table for reading: the first ``rows`` rows; ``table`` names the whole in the run."""
 
     frame: pd.DataFrame
     title: str = ""

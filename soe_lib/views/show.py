@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from importlib import resources
@@ -41,7 +42,13 @@ def show(*blocks: Block | Sequence[Block] | None) -> None:
     if mode not in MODES:
         raise ValueError(f"SOE_MODE={mode!r}: expected one of {', '.join(MODES)}")
     for block in flatten(blocks):
-        display(_bundle(block, mode), raw=True, metadata=_metadata(block))
+        if mode == "meeting" and isinstance(block, Picture):
+            from soe_lib.views.plot_view import PlotView
+
+            view = PlotView(block.figure)
+            display(view.library, view)
+        else:
+            display(_bundle(block, mode), raw=True, metadata=_metadata(block))
 
 
 def stylesheet() -> str:
@@ -51,7 +58,7 @@ def stylesheet() -> str:
 
 def _bundle(block: Block, mode: str) -> dict[str, Any]:
     if isinstance(block, Picture):
-        return {PLOTLY_MIME: block.figure.to_plotly_json() | {"config": {"displaylogo": False}}}
+        return {PLOTLY_MIME: json.loads(block.figure.to_json(validate=False))}
     style = "" if mode == "report" else f"<style>{stylesheet()}</style>"
     return {"text/html": style + as_html(block)}
 

@@ -1,0 +1,184 @@
+"""
+One run of the loop: its folder, its parameters, its snapshot, the tables and words it produced.
+
+A notebook opens a run, reads what earlier notebooks wrote and writes its own tables; the report
+is made from the same folder. Nothing here knows what the tables mean.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from soe_lib.params import Params, load_params, parse_section
+from soe_lib.snapshot import Snapshot, load_snapshot
+from soe_lib.workspace import Workspace
+
+RUN_FILE = "run.json"
+
+
+class RunError(RuntimeError):
+    """A run cannot be opened; the text says which and what to do."""
+
+
+def project_root() -> Path:
+    """Return the folder that holds ``notebooks/`` and ``params/``: the checkout, or the cwd."""
+    checkout = Path(__file__).resolve().parents[1]
+    return checkout if (checkout / "notebooks").is_dir() else Path.cwd()
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    A run's folder with typed access to what it holds.
+
+    Attributes
+    ----------
+    folder
+        Folder of the run: ``run.json``, ``tables/``, ``words/``, ``notebooks/``, ``report/``.
+    source_name
+        Source of the snapshot.
+    cycle_id
+        Cycle, e.g. ``2026-W48``.
+    as_of
+        Instant UTC; nothing later is known.
+    site
+        Site that the run is restricted to; empty = all.
+    params
+        Parameters of the cycle.
+    workspace
+        Where snapshots and runs lie.
+    """
+
+    folder: Path
+    source_name: str
+    cycle_id: str
+    as_of: pd.Timestamp
+    site: str
+    params: Params
+    workspace: Workspace
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The frozen facts; raises :class:`RunError` before notebook 0 has taken them."""
+        words = self.words("snapshot")
+        if "snapshot_id" not in words:
+            raise RunError(f"{self.folder}: no snapshot yet; run notebook 0_snapshot first")
+        return load_snapshot(self.workspace.snapshots / words["snapshot_id"])
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Canonical tables of the snapshot, restricted to the run's site."""
+        found = {}
+        for name, rows in self.snapshot.tables.items():
+            if self.site and "site_id" in rows and rows["site_id"].notna().any():
+                rows = rows[rows["site_id"].isna() | (rows["site_id"] == self.site)]
+            found[name] = rows.reset_index(drop=True)
+        return found
+
+    def table_path(self, name: str) -> Path:
+        """Path of a table that the run wrote."""
+        return self.folder / "tables" / f"{name}.parquet"
+
+    def has(self, name: str) -> bool:
+        """Whether the run wrote that table."""
+        return self.table_path(name).is_file()
+
+    def read(self, name: str) -> pd.DataFrame:
+        """
+        Read a table that an earlier step wrote.
+
+        Raises
+        ------
+        RunError
+            When no step of this run wrote it.
+        """
+        if not self.has(name):
+            raise RunError(f"{self.folder}: no table '{name}'; run the notebooks in their order")
+        return pd.read_parquet(self.table_path(name))
+
+    def write(self, **tables: pd.DataFrame) -> None:
+        """Write tables of a step, each atomically, under the names given."""
+        for name, rows in tables.items():
+            self.workspace.write_parquet(self.table_path(name), rows.reset_index(drop=True))
+
+    def table_names(self) -> list[str]:
+        """Names of the tables that the run wrote, sorted."""
+        return sorted(path.stem for path in (self.folder / "tables").glob("*.parquet"))
+
+    def words(self, step: str) -> dict[str, Any]:
+        """Sentences and figures that a step said; empty when it has not run."""
+        path = self.folder / "words" / f"{step}.json"
+        if not path.is_file():
+            return {}
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+
+    def say(self, step: str, words: Mapping[str, Any]) -> None:
+        """Record what a step says: its headline and the figures of its sentences."""
+        self.workspace.write_json(self.folder / "words" / f"{step}.json", dict(words))
+
+
+def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: str = "") -> Run:
+    """
+    Open a run; the four arguments are the parameters of every notebook.
+
+    Parameters
+    ----------
+    run_dir
+        Folder of the run; empty = the latest complete run of the workspace.
+    params_file
+        Parameter file that replaces the run's own; empty = the parameters of the run.
+    as_of
+        Instant that the run must have been taken at; empty = whatever it is.
+    site
+        Site to restrict to; empty = the run's own.
+
+    Raises
+    ------
+    RunError
+        When there is no such run, or it was taken at another instant.
+
+    Examples
+    --------
+    >>> run = open_run()  # doctest: +SKIP
+    >>> run.cycle_id  # doctest: +SKIP
+    '2026-W48'
+    """
+    workspace = Workspace.default()
+    folder = Path(run_dir) if run_dir else latest_run(workspace)
+    path = folder / RUN_FILE
+    if not path.is_file():
+        raise RunError(f"{folder} is not a run (no {RUN_FILE}); run `make week` first")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if as_of and pd.Timestamp(as_of).tz_convert("UTC") != pd.Timestamp(content["as_of"]):
+        raise RunError(f"{folder} was taken as of {content['as_of']}, not {as_of}")
+    params = (
+        load_params(params_file)
+        if params_file
+        else parse_section(content["params"], Params, str(path))
+    )
+    return Run(
+        folder=folder,
+        source_name=content["source"],
+        cycle_id=content["cycle_id"],
+        as_of=pd.Timestamp(content["as_of"]),
+        site=site or content["site"],
+        params=params,
+        workspace=workspace,
+    )
+
+
+def latest_run(workspace: Workspace) -> Path:
+    """Return the folder of the latest complete run. Raises :class:`RunError` when there is none."""
+    pointer = workspace.runs / "latest.json"
+    if not pointer.is_file():
+        raise RunError(f"no complete run in {workspace.root} yet; run `make week`")
+    folder = json.loads(pointer.read_text(encoding="utf-8"))["run"]
+    return Path(workspace.root / folder)
