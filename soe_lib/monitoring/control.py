@@ -137,8 +137,8 @@ def scoreboard(history: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*ordered.columns, *added])
 
 
-def _is_bad(word: str, higher_is_better: object) -> bool:
-    if pd.isna(higher_is_better):
+def _is_bad(word: str, higher_is_better: bool | None) -> bool:
+    if higher_is_better is None or pd.isna(higher_is_better):
         return False
     falling = word in ("below limits", "run below centre")
     rising = word in ("above limits", "run above centre")

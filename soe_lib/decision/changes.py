@@ -1,0 +1,155 @@
+"""What the chosen schedule changes for customers and suppliers: dates and purchases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from soe_lib.scenario.orders import LINE_KEY, open_lines
+from soe_lib.scenario.published import table_or_empty
+
+CONFIRMATION_COLUMNS = (
+    *LINE_KEY,
+    "customer_id",
+    "item_id",
+    "action",
+    "old_confirmed_date",
+    "new_confirmed_date",
+    "moved_days",
+    "open_qty",
+    "new_confirmed_qty",
+    "reason_code",
+)
+PURCHASE_COLUMNS = (
+    "action",
+    "po_id",
+    "line_id",
+    "item_id",
+    "supplier_id",
+    "qty",
+    "order_at",
+    "old_receipt_date",
+    "new_receipt_at",
+    "is_expedite",
+    "cost",
+)
+
+
+def order_confirmations(
+    promises: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    reasons: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """
+    List the order lines whose confirmation must change.
+
+    A promise that becomes earlier is not passed on: the customer's date stands. A line without
+    any promise in the horizon is withdrawn, never left at a date that nobody will keep.
+
+    Parameters
+    ----------
+    promises
+        Promises of the chosen schedule, one row per (order_id, line_id): ``promised_date``,
+        ``promised_qty`` [uom].
+    tables
+        Canonical tables; ``sales_order_line`` holds what is confirmed now.
+    reasons
+        One row per (order_id, line_id): ``reason_code``; none = ``unexplained``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per changed (order_id, line_id), latest move first: ``action`` (confirm, redate,
+        reduce, withdraw), ``old_confirmed_date``, ``new_confirmed_date``, ``moved_days`` [days],
+        ``open_qty``, ``new_confirmed_qty`` [uom], ``reason_code``.
+    """
+    lines = open_lines(tables)
+    promised = promises[[*LINE_KEY, "promised_date", "promised_qty"]]
+    joined = lines.merge(promised, on=LINE_KEY, how="inner", validate="one_to_one")
+    old, new = joined["last_confirmed_date"], joined["promised_date"]
+    short = joined["promised_qty"].fillna(0) < joined["open_qty"] - 1e-6
+    action = np.select(
+        [new.isna() & old.isna(), new.isna(), old.isna(), new > old, short],
+        ["", "withdraw", "confirm", "redate", "reduce"],
+        default="",
+    )
+    joined = joined.assign(
+        action=pd.Series(action, dtype="str"),
+        old_confirmed_date=old,
+        new_confirmed_date=new.where(old.isna() | new.isna() | (new > old), old),
+        new_confirmed_qty=joined["promised_qty"].fillna(0.0),
+    )
+    joined["moved_days"] = (
+        joined["new_confirmed_date"] - joined["old_confirmed_date"]
+    ).dt.total_seconds() / 86400
+    joined = joined[joined["action"] != ""]
+    joined = _with_reason(joined, reasons)
+    return (
+        joined.sort_values(
+            ["moved_days", *LINE_KEY], ascending=[False, True, True], na_position="first"
+        )
+        .reset_index(drop=True)
+        .reindex(columns=list(CONFIRMATION_COLUMNS))
+    )
+
+
+def _with_reason(rows: pd.DataFrame, reasons: pd.DataFrame | None) -> pd.DataFrame:
+    if reasons is None or reasons.empty:
+        return rows.assign(reason_code="unexplained")
+    known = reasons.drop_duplicates(LINE_KEY)[[*LINE_KEY, "reason_code"]]
+    joined = rows.merge(known, on=LINE_KEY, how="left")
+    return joined.assign(reason_code=joined["reason_code"].fillna("unexplained"))
+
+
+def purchase_reschedules(
+    purchases: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """
+    List what purchasing must order or pull in.
+
+    Parameters
+    ----------
+    purchases
+        Purchases of the chosen schedule: ``item_id``, ``supplier_id``, ``qty``, ``order_at``,
+        ``receipt_at``, ``is_expedite``, ``cost``; ``po_id`` and ``line_id`` name the open order
+        line that is pulled in, empty for a new order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per purchase, by the instant until which it must be ordered: ``action`` (expedite
+        or order), old and new receipt.
+    """
+    rows = purchases.reindex(
+        columns=[
+            "po_id",
+            "line_id",
+            "item_id",
+            "supplier_id",
+            "qty",
+            "order_at",
+            "receipt_at",
+            "is_expedite",
+            "cost",
+        ]
+    )
+    rows[["po_id", "line_id"]] = rows[["po_id", "line_id"]].astype("str")
+    orders = table_or_empty(tables, "purchase_order_line")
+    confirmed = orders.assign(
+        old_receipt_date=orders["promised_date"].fillna(orders["required_date"])
+    )
+    confirmed = confirmed.groupby(["po_id", "line_id"], sort=True)["old_receipt_date"].max()
+    rows = rows.merge(confirmed.reset_index(), on=["po_id", "line_id"], how="left")
+    pulled_in = rows["is_expedite"].astype("boolean").fillna(False).astype(bool)
+    rows = rows.assign(
+        action=np.where(pulled_in, "expedite", "order"),
+        new_receipt_at=rows["receipt_at"],
+    )
+    rows["action"] = rows["action"].astype("str")
+    return (
+        rows.sort_values(["order_at", "item_id", "receipt_at"], kind="stable")
+        .reset_index(drop=True)
+        .reindex(columns=list(PURCHASE_COLUMNS))
+    )
