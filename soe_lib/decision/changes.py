@@ -137,11 +137,11 @@ def purchase_reschedules(
     )
     rows[["po_id", "line_id"]] = rows[["po_id", "line_id"]].astype("str")
     orders = table_or_empty(tables, "purchase_order_line")
-    confirmed = orders.assign(
+    expected = orders.assign(
         old_receipt_date=orders["promised_date"].fillna(orders["required_date"])
     )
-    confirmed = confirmed.groupby(["po_id", "line_id"], sort=True)["old_receipt_date"].max()
-    rows = rows.merge(confirmed.reset_index(), on=["po_id", "line_id"], how="left")
+    last = expected.groupby(["po_id", "line_id"], sort=True)["old_receipt_date"].max()
+    rows = rows.merge(last.reset_index(), on=["po_id", "line_id"], how="left")
     pulled_in = rows["is_expedite"].astype("boolean").fillna(False).astype(bool)
     rows = rows.assign(
         action=np.where(pulled_in, "expedite", "order"),

@@ -15,6 +15,7 @@ import pandas as pd
 
 from soe_lib.decision.governance import Governance
 from soe_lib.scenario.difference import DECIDED_CHANGES
+from soe_lib.scenario.rows import rows_of
 from soe_lib.vocabulary import FUNCTIONS
 
 COMMITMENT_COLUMNS = (
@@ -115,7 +116,8 @@ def commitments(
     window = pd.to_timedelta(table["function"].map(governance.due_hours), unit="h")
     last = pd.to_datetime(table["last_at"], utc=True)
     due = pd.DataFrame({"window": decided_at + window, "last": last}).min(axis=1)
-    table["due_at"] = due.clip(lower=decided_at).astype("datetime64[us, UTC]")
+    due = due.where(due >= decided_at, decided_at)
+    table["due_at"] = due.astype("datetime64[us, UTC]")
     table["owner_id"] = table["function"].map(governance.owner)
     table["commitment_id"] = [
         _identity(*parts)
@@ -202,13 +204,13 @@ def _overtime(changes: Changes, currency: str) -> list[dict]:
             money=float(row.cost),
             last_at=row.start_at,
         )
-        for row in changes.overtime.itertuples()
+        for row in rows_of(changes.overtime)
     ]
 
 
 def _purchases(changes: Changes, currency: str) -> list[dict]:
     rows = []
-    for row in changes.purchases.itertuples():
+    for row in rows_of(changes.purchases):
         known = isinstance(row.po_id, str) and row.po_id
         name = f"{row.po_id}/{row.line_id}" if known else f"{row.item_id} from {row.supplier_id}"
         verb = "Expedite" if row.action == "expedite" else "Order"
@@ -240,7 +242,7 @@ def _new_dates(changes: Changes) -> list[dict]:
         "withdraw": "the promise of {old} cannot be kept; no date in the horizon",
     }
     rows = []
-    for row in changes.confirmations.itertuples():
+    for row in rows_of(changes.confirmations):
         old, new = _day(row.old_confirmed_date), _day(row.new_confirmed_date)
         said = words[row.action].format(
             old=old, new=new, days=row.moved_days, qty=row.new_confirmed_qty, open=row.open_qty
@@ -279,7 +281,7 @@ def _shipments(changes: Changes) -> list[dict]:
             reason_code="production",
             last_at=row.planned_departure_at,
         )
-        for row in changes.shipments.itertuples()
+        for row in rows_of(changes.shipments)
     ]
 
 
@@ -288,7 +290,7 @@ def _finance(changes: Changes, currency: str) -> list[dict]:
         return []
     terms = changes.money[changes.money["difference"].abs() >= 0.5]
     total = float(changes.money["difference"].sum())
-    parts = [f"{row.term.replace('_', ' ')} {row.difference:+,.0f}" for row in terms.itertuples()]
+    parts = [f"{row.term.replace('_', ' ')} {row.difference:+,.0f}" for row in rows_of(terms)]
     detail = "; ".join(parts) if parts else "no term changes"
     text = f"Book the effect against doing nothing: {total:+,.0f} {currency}".rstrip()
     return [_row("finance", "book_effect", "decision", "total", f"{text} ({detail})", money=total)]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.scenario.published import table_or_empty
+from soe_lib.scenario.rows import rows_of
 
 PRESSURE_COLUMNS = (
     "subject",
@@ -149,7 +150,7 @@ def _changeovers(operations: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -
     group = jobs["resource_id"].map(resources["resource_group"])
     needed = _matrix_minutes(matrix)
     rows: list[tuple[str, str, str, object, str, str]] = []
-    for job, resource_group in zip(jobs.itertuples(), group, strict=True):
+    for job, resource_group in zip(rows_of(jobs), group, strict=True):
         pair = (job.setup_from, job.setup_to)
         minutes = needed.get((job.resource_id, *pair), needed.get((resource_group, *pair)))
         text = f"{job.resource_id}: {job.setup_from} to {job.setup_to}"
@@ -213,7 +214,7 @@ def _labour(operations: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> _Fi
     if shifts.empty:
         return _Finding(0, [], "headcounts have no shift times")
     rows: list[tuple[str, str, str, object, str, str]] = []
-    for shift in shifts.itertuples():
+    for shift in rows_of(shifts):
         inside = jobs[
             (jobs["site"] == shift.site_id)
             & (jobs["start_at"] < shift.end_at)
@@ -231,7 +232,7 @@ def _labour(operations: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> _Fi
             detail = f"{peak:.0f} people needed at once, {shift.headcount:.0f} {shift.basis}"
             rows.append(("fail", "shift", name, at, detail, ""))
     covered = _covered(jobs, shifts)
-    for job in jobs[~covered].itertuples():
+    for job in rows_of(jobs[~covered]):
         question = f"Are {job.labour_count:.0f} people there for {_name(job)}?"
         rows.append(("unknown", "operation", _name(job), job.start_at, "no headcount", question))
     return _Finding(len(jobs), rows)
@@ -286,7 +287,7 @@ def _material(operations: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> _
             f"Will {line.supplier_id} deliver {line.ordered_qty - line.received_qty:,.0f} of "
             f"{line.item_id}, and until when?",
         )
-        for line in unconfirmed.sort_values(["required_date", "po_id", "line_id"]).itertuples()
+        for line in rows_of(unconfirmed.sort_values(["required_date", "po_id", "line_id"]))
     ]
     return _Finding(len(used), rows)
 
@@ -303,7 +304,7 @@ def _shipping(due: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> _Finding
     days = days.merge(room.reset_index(), on=["site_id", "ship_date"], how="left")
     last = capacity["ship_date"].max()
     rows: list[tuple[str, str, str, object, str, str]] = []
-    for day in days.itertuples():
+    for day in rows_of(days):
         name = f"{day.site_id} {day.ship_date:%Y-%m-%d}"
         if pd.isna(day.capacity_pallets):
             if day.ship_date <= last:
@@ -329,6 +330,6 @@ def _fences(moves: pd.DataFrame) -> _Finding:
             f"{move.change} inside the frozen zone: needs its approver",
             "",
         )
-        for move in frozen.itertuples()
+        for move in rows_of(frozen)
     ]
     return _Finding(len(moves), rows)

@@ -1,0 +1,267 @@
+"""Governance, commitments and the decision record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from soe_lib.decision.changes import order_confirmations
+from soe_lib.decision.commitments import Changes, commitments
+from soe_lib.decision.governance import Governance, approvals_needed, load_governance
+from soe_lib.decision.record import DecisionRecord, differences, read_record
+from soe_lib.params import ParamsError
+from soe_lib.scenario.difference import moved_operations
+from soe_lib.tables import TABLES
+from soe_lib.vocabulary import FUNCTIONS
+from tests.conftest import ROOT
+
+AT = pd.Timestamp("2026-11-23T05:00Z")
+
+
+@pytest.fixture(scope="module")
+def governance() -> Governance:
+    """The governance of the demo plant."""
+    return load_governance(ROOT / "params" / "governance.yaml")
+
+
+def test_every_function_signs_and_owns(governance: Governance) -> None:
+    """Tests that each function has an owner, a due time and somebody who may sign."""
+    for function in FUNCTIONS:
+        owner = governance.owner(function)
+        assert governance.may(owner, "sign")
+        assert governance.due_hours[function] > 0
+
+
+def test_only_the_lead_selects(governance: Governance) -> None:
+    """Tests that nobody but the S&OE lead may select a scenario, and strangers may nothing."""
+    selecting = [
+        p.role for p in governance.people if governance.may(p.person_id, "select_scenario")
+    ]
+    assert selecting == ["soe_lead"]
+    assert not governance.may("stranger", "sign")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("role: coordinator}", "role: nobody}", "nobody"),  # a person with an unknown role
+        ("approver_role: plant_manager", "approver_role: boss", "boss"),  # an unknown approver
+        ("  finance: 48.0\n", "", "due_hours lacks: finance"),  # a function without due time
+        ("zone: frozen", "zone: icy", "icy"),  # an unknown zone
+        ("person_id: finance", "person_id: logistics", "person_id repeated"),  # a double
+    ],
+)
+def test_bad_governance_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """Tests that a governance file that cannot work is refused with the fault."""
+    text = (ROOT / "params" / "governance.yaml").read_text()
+    assert old in text
+    path = tmp_path / "governance.yaml"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(ParamsError, match=said):
+        load_governance(path)
+
+
+def test_approver_depends_on_zone_money_and_tier(governance: Governance) -> None:
+    """Tests that freeze breaks, money and A customers go to the roles of the file."""
+    changes = pd.DataFrame(
+        {
+            "zone": ["frozen", "frozen", "slushy", "liquid"],
+            "change_cost": [150.0, 150.0, 30.0, 2.0],
+            "customer_tiers": ["B", None, "A,C", ""],
+        }
+    )
+    needed = approvals_needed(changes, governance).set_index("zone")
+    assert needed["approver_role"].to_dict() == {"frozen": "soe_lead", "slushy": "soe_lead"}
+    assert needed.loc["frozen", "cost"] == 300
+    dear = approvals_needed(changes.assign(change_cost=4000.0), governance).set_index("zone")
+    assert dear.loc["frozen", "approver_role"] == "plant_manager"
+    others = approvals_needed(changes.assign(customer_tiers="C"), governance).set_index("zone")
+    assert others.loc["slushy", "approver_role"] == "operations"
+
+
+def order_lines() -> pd.DataFrame:
+    """Five open lines: kept, redated, short, lost and never confirmed."""
+    rows = pd.DataFrame(
+        {
+            "order_id": ["S1", "S2", "S3", "S4", "S5"],
+            "line_id": "1",
+            "schedule_no": 1,
+            "customer_id": ["K1", "K2", "K3", "K4", "K5"],
+            "item_id": "A",
+            "ordered_qty": 100.0,
+            "delivered_qty": 0.0,
+            "requested_date": pd.Timestamp("2026-11-25"),
+            "last_confirmed_date": pd.to_datetime([*["2026-11-26"] * 4, None]),
+            "status": "open",
+        }
+    )
+    contract = TABLES["sales_order_line"]
+    dtypes = {column.name: column.dtype for column in contract.contracts}
+    return rows.reindex(columns=list(contract.columns)).astype(dtypes)
+
+
+PROMISES = pd.DataFrame(
+    {
+        "order_id": ["S1", "S2", "S3", "S4", "S5"],
+        "line_id": "1",
+        "promised_date": pd.to_datetime(
+            ["2026-11-24", "2026-11-29", "2026-11-26", None, "2026-11-30"]
+        ),
+        "promised_qty": [100.0, 100.0, 60.0, 0.0, 100.0],
+    }
+)
+
+
+def test_confirmations_change_only_where_the_customer_must_know() -> None:
+    """Tests that an earlier promise is kept silent and each other change has its action."""
+    changed = order_confirmations(PROMISES, {"sales_order_line": order_lines()})
+    actions = changed.set_index("order_id")["action"].to_dict()
+    assert actions == {"S2": "redate", "S3": "reduce", "S4": "withdraw", "S5": "confirm"}
+    moved = changed.set_index("order_id")["moved_days"]
+    assert moved["S2"] == 3
+    assert set(changed["reason_code"]) == {"unexplained"}
+
+
+def changes() -> Changes:
+    """What a small decision changes."""
+    start = pd.to_datetime(["2026-11-24T06:00Z", "2026-11-24T09:00Z"])
+    before = pd.DataFrame(
+        {
+            "wo_id": ["W1", "W2"],
+            "op_no": 10,
+            "split_no": 1,
+            "item_id": "A",
+            "resource_id": "L1",
+            "planned_qty": 50.0,
+            "setup_start_at": start,
+            "start_at": start,
+            "end_at": start + pd.Timedelta(hours=2),
+        }
+    )
+    after = before.assign(resource_id=["L1", "L2"])
+    return Changes(
+        operations=after,
+        moves=moved_operations(before, after).assign(zone="frozen"),
+        confirmations=order_confirmations(PROMISES, {"sales_order_line": order_lines()}),
+        purchases=pd.DataFrame(
+            {
+                "action": ["expedite"],
+                "po_id": ["P1"],
+                "line_id": ["1"],
+                "item_id": ["C1"],
+                "supplier_id": ["V1"],
+                "qty": [500.0],
+                "order_at": [AT + pd.Timedelta(hours=3)],
+                "new_receipt_at": [AT + pd.Timedelta(days=1)],
+                "old_receipt_date": [pd.Timestamp("2026-11-27")],
+                "cost": [350.0],
+            }
+        ),
+        overtime=pd.DataFrame(
+            {
+                "resource_id": ["L2"],
+                "start_at": [pd.Timestamp("2026-11-28T05:00Z")],
+                "hours": [4.0],
+                "cost": [360.0],
+            }
+        ),
+        shipments=pd.DataFrame(
+            {
+                "shipment_id": ["F1"],
+                "planned_departure_at": [AT + pd.Timedelta(days=2)],
+                "ready_at": [AT + pd.Timedelta(days=6)],
+                "order_id": ["S2"],
+                "line_id": ["1"],
+            }
+        ),
+        money=pd.DataFrame({"term": ["penalty", "overtime"], "difference": [-2000.0, 360.0]}),
+    )
+
+
+def test_each_function_gets_what_the_difference_asks_of_it(governance: Governance) -> None:
+    """Tests that moves, overtime, expedites, dates, shipments and money become commitments."""
+    table = commitments(changes(), governance, AT, currency="EUR", families={"A": "Cola"})
+    by_function = table.groupby("function")["action"].apply(sorted).to_dict()
+    assert by_function == {
+        "customer_service": ["confirm", "redate", "reduce", "withdraw"],
+        "demand_planning": ["carry_in_forecast"],
+        "finance": ["book_effect"],
+        "logistics": ["rebook_shipment"],
+        "operations": ["book_overtime", "run_sequence", "run_sequence"],
+        "procurement": ["expedite"],
+    }
+    assert (table["due_at"] >= AT).all()
+    assert (table["owner_id"] != "").all()
+    assert table["commitment_id"].is_unique
+    said = table.set_index("action")["text"]
+    assert said["redate"].startswith("Tell K2, order S2/1: new date 2026-11-29")
+    assert "-1,640 EUR" in said["book_effect"]
+    assert "500 of C1 with V1" in said["expedite"]
+
+
+def test_a_commitment_is_due_before_its_last_responsible_moment(governance: Governance) -> None:
+    """Tests that an expedite that must be ordered in three hours is due in three hours."""
+    table = commitments(changes(), governance, AT).set_index("action")
+    assert table.loc["expedite", "due_at"] == AT + pd.Timedelta(hours=3)
+    late = commitments(changes(), governance, AT + pd.Timedelta(hours=5)).set_index("action")
+    assert late.loc["expedite", "due_at"] == AT + pd.Timedelta(hours=5)
+
+
+def test_no_change_asks_nothing_but_the_books(governance: Governance) -> None:
+    """Tests that a schedule that changes nothing commits nobody."""
+    full = changes()
+    none = replace(
+        full,
+        **{
+            name: getattr(full, name).iloc[:0]
+            for name in ("moves", "confirmations", "purchases", "overtime", "shipments", "money")
+        },
+    )
+    assert commitments(none, governance, AT).empty
+
+
+def record() -> DecisionRecord:
+    """A sealed record."""
+    return DecisionRecord(
+        cycle_id="2026-W48",
+        snapshot_id="abc",
+        params_hash="def",
+        code_version="0.1.0",
+        seed=1,
+        as_of=str(AT),
+        scenario_id="s2",
+        scenario_name="overtime",
+        reason="cheapest",
+        selected_by="soe_lead",
+        options=({"scenario": "do_nothing", "total_cost": 10.0},),
+        result_hashes={"s0": "1", "s2": "2"},
+        expected_kpis={"num_late_lines": 3.0},
+    ).sealed()
+
+
+def test_a_record_survives_writing_and_reading() -> None:
+    """Tests that a sealed record reads back equal and intact."""
+    assert read_record(record().as_json()) == record()
+
+
+@pytest.mark.parametrize("old", ["overtime", "cheapest", "soe_lead", "3.0"])
+def test_an_edited_record_is_refused(old: str) -> None:
+    """Tests that any edit of a record breaks its seal."""
+    text = record().as_json()
+    assert old in text
+    with pytest.raises(ValueError, match="hash does not fit"):
+        read_record(text.replace(old, "9" + old if old[0].isdigit() else old + "x"))
+    with pytest.raises(ValueError, match="not a decision record"):
+        read_record("{}")
+
+
+def test_replay_names_what_differs() -> None:
+    """Tests that a replay with other bits names the scenario, and an equal one nothing."""
+    assert differences(record(), {"s0": "1", "s2": "2"}).empty
+    other = differences(record(), {"s0": "1", "s2": "3"})
+    assert other["scenario_id"].tolist() == ["s2"]
+    assert not np.isnan(record().expected_kpis["num_late_lines"])
