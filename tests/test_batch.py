@@ -1,0 +1,74 @@
+"""The runner: strict about parameters, owner of the verdict, resumable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from soe_lib.batch import PARAMETERS, BatchError, check_parameters, execute
+from soe_lib.workspace import Workspace
+
+DECLARED = "\n".join(f'{name} = ""' for name in PARAMETERS)
+
+
+def _notebook(path: Path, *cells: str, parameters: str = DECLARED, tagged: int = 1) -> Path:
+    book = nbformat.v4.new_notebook()
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    for _ in range(tagged):
+        cell = nbformat.v4.new_code_cell(parameters)
+        cell.metadata["tags"] = ["parameters"]
+        book.cells.append(cell)
+    book.cells += [nbformat.v4.new_code_cell(source) for source in cells]
+    nbformat.write(book, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("parameters", "tagged", "said"),
+    [
+        (DECLARED, 0, "found 0"),  # tag lost: injected values would be overwritten
+        (DECLARED, 2, "found 2"),  # two cells: which one wins?
+        ('run_dir = ""', 1, "must declare exactly"),  # papermill would only warn
+        (DECLARED + '\nhorizon = "4"', 1, "must declare exactly"),  # a fifth parameter
+    ],
+)
+def test_parameter_cell_is_checked(tmp_path: Path, parameters: str, tagged: int, said: str) -> None:
+    """Tests that a notebook that would ignore a parameter is refused before it runs."""
+    path = _notebook(tmp_path / "n.ipynb", parameters=parameters, tagged=tagged)
+    with pytest.raises(BatchError, match=said):
+        check_parameters(path)
+
+
+def test_missing_notebook_is_named(tmp_path: Path) -> None:
+    """Tests that a missing notebook is a sentence."""
+    with pytest.raises(BatchError, match="notebook not found"):
+        check_parameters(tmp_path / "9_none.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("raise ValueError('no beer')", "ValueError: no beer"),
+        ("import os; os._exit(1)", "DeadKernelError"),  # papermill's file would say 'completed'
+        ("import sys; sys.exit(0)", "stopped early"),  # papermill would return success
+    ],
+)
+def test_verdict_is_ours(tmp_path: Path, source: str, cause: str) -> None:
+    """Tests that a failure of any kind is seen, with its cell and cause."""
+    path = _notebook(tmp_path / "n.ipynb", "a = 1", source, "b = 2")
+    workspace = Workspace(tmp_path / "workspace")
+    verdict = execute(path, tmp_path / "out" / "n.ipynb", tmp_path, workspace)
+    assert verdict["status"] == "failed"
+    assert cause in verdict["cause"]
+    assert "cell 3" in verdict["cell"] or "after cell" in verdict["cell"]
+
+
+def test_good_notebook_is_ok_and_saved(tmp_path: Path) -> None:
+    """Tests that a notebook that runs through is saved under its name and nothing else is left."""
+    path = _notebook(tmp_path / "n.ipynb", "assert run_dir")
+    workspace = Workspace(tmp_path / "workspace")
+    verdict = execute(path, tmp_path / "out" / "n.ipynb", tmp_path, workspace)
+    assert verdict == {"status": "ok"}
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["n.ipynb"]
