@@ -83,7 +83,7 @@ def read_tables(source: Source, as_of: pd.Timestamp) -> dict[str, RawTable]:
 def _mentioned(text: str) -> list[str]:
     """Names after FROM or JOIN, in order: the first is the driving file."""
     bare = re.sub(r"--[^\n]*", "", text)
-    names = re.findall(r'\b(?:from|join)\s+(?:"([^"]+)"|([A-Za-z_][\w]*))', bare, re.IGNORECASE)
+    names = re.findall(r'\b(?:from|join|unpivot)\s+(?:"([^"]+)"|([A-Za-z_][\w]*))', bare, re.IGNORECASE)
     return list(dict.fromkeys((a or b).lower() for a, b in names))
 
 
