@@ -1,0 +1,98 @@
+"""Working intervals of resources, in minutes since as_of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from soe_lib.schedule.problem import Calendar
+
+AFTER_CALENDAR_WEEKS = 40
+"""Weeks for which the last known week is repeated, so that late work still finds a place."""
+
+
+def build_calendar(
+    rows: Mapping[str, pd.DataFrame],
+    resource_ids: tuple[str, ...],
+    as_of: pd.Timestamp,
+    notes: list[str],
+) -> Calendar:
+    """Return shifts and booked overtime without stops, clipped to the future of ``as_of``."""
+    table = rows["resource_calendar"]
+    stops = rows["downtime_event"]
+    begin_all, end_all, over_all, offset = [], [], [], [0]
+    missing = []
+    for resource in resource_ids:
+        own = table[table["resource_id"] == resource]
+        opened = _minutes(own[own["calendar_kind"].isin(["shift", "overtime"])], as_of)
+        closed = _minutes(own[own["calendar_kind"].isin(["maintenance", "holiday", "down"])], as_of)
+        closed = np.vstack([closed, _stops(stops[stops["resource_id"] == resource], as_of)])
+        if not len(opened):
+            missing.append(resource)
+            opened = np.array([[0.0, 60.0 * 24 * 7 * AFTER_CALENDAR_WEEKS]])
+        intervals = _without(_union(_repeated(opened)), _union(closed))
+        intervals = intervals[intervals[:, 1] > 0]
+        intervals[:, 0] = np.maximum(intervals[:, 0], 0.0)
+        begin_all.append(intervals[:, 0])
+        end_all.append(intervals[:, 1])
+        over_all.append(np.zeros(len(intervals), bool))
+        offset.append(offset[-1] + len(intervals))
+    if missing:
+        notes.append(f"no calendar, taken as always open: {', '.join(missing)}")
+    return Calendar(
+        np.array(offset),
+        np.concatenate([*begin_all, []]),
+        np.concatenate([*end_all, []]),
+        np.concatenate([*over_all, np.array([], bool)]),
+    )
+
+
+def _minutes(own: pd.DataFrame, as_of: pd.Timestamp) -> np.ndarray:
+    begin = (own["start_at"] - as_of).dt.total_seconds() / 60
+    end = (own["end_at"] - as_of).dt.total_seconds() / 60
+    return np.column_stack([begin.to_numpy(float), end.to_numpy(float)])
+
+
+def _stops(own: pd.DataFrame, as_of: pd.Timestamp) -> np.ndarray:
+    """Stops still open: until their expected end, four hours from now where nobody knows."""
+    still = own[own["end_at"].isna() | (own["end_at"] > as_of)]
+    unknown = as_of + pd.Timedelta(hours=4)
+    end = still["end_at"].fillna(still["expected_end_at"]).fillna(unknown)
+    return _minutes(still.assign(end_at=end.where(end > as_of, unknown)), as_of)
+
+
+def _repeated(intervals: np.ndarray) -> np.ndarray:
+    """Repeat the last whole week that the calendar knows beyond its end."""
+    last = intervals[:, 1].max()
+    week = 60.0 * 24 * 7
+    tail = intervals[(intervals[:, 0] >= last - week)]
+    more = [tail + week * k for k in range(1, AFTER_CALENDAR_WEEKS)]
+    return np.vstack([intervals, *more])
+
+
+def _union(intervals: np.ndarray) -> np.ndarray:
+    if not len(intervals):
+        return intervals.reshape(0, 2)
+    ordered = intervals[np.argsort(intervals[:, 0], kind="stable")]
+    merged = [ordered[0].copy()]
+    for begin, end in ordered[1:]:
+        if begin <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append(np.array([begin, end]))
+    return np.array(merged)
+
+
+def _without(opened: np.ndarray, closed: np.ndarray) -> np.ndarray:
+    found: list[tuple[float, float]] = []
+    for begin, end in opened:
+        at = begin
+        for stop, resume in closed[(closed[:, 1] > begin) & (closed[:, 0] < end)]:
+            if stop > at:
+                found.append((at, stop))
+            at = max(at, resume)
+        if at < end:
+            found.append((at, end))
+    return np.array(found).reshape(-1, 2)
