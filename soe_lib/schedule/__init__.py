@@ -4,6 +4,7 @@ from soe_lib.schedule.build import build_problem as build_problem
 from soe_lib.schedule.problem import Problem as Problem
 from soe_lib.schedule.problem import ProblemError as ProblemError
 from soe_lib.schedule.schedule import Schedule as Schedule
+from soe_lib.schedule.schedule import component_needs as component_needs
 from soe_lib.schedule.solve import dispatch as dispatch
 from soe_lib.schedule.solve import right_shift as right_shift
 from soe_lib.schedule.solve import solve as solve

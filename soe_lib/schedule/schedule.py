@@ -80,6 +80,8 @@ def as_schedule(
             "setup_to": family[problem.op_family],
             "is_frozen": problem.op_frozen,
             "published_start_at": instants(problem, problem.op_start),
+            "run_minutes": problem.alt_minutes[chosen],
+            "setup_minutes": np.where(end < NEVER / 2, start - setup_at, 0.0),
         }
     )
     operations["sequence_no"] = np.argsort(np.argsort(sequence))
@@ -88,6 +90,35 @@ def as_schedule(
     summary = {**summarise(problem, chosen, setup_at, start, end, promises), **how}
     ordered = operations.sort_values(["resource_id", "setup_start_at", "wo_id", "op_no"])
     return Schedule(ordered.reset_index(drop=True), promises, purchases, pegging, summary)
+
+
+def component_needs(problem: Problem, schedule: Schedule) -> pd.DataFrame:
+    """
+    Return when a schedule takes which component.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per need: ``item_id``, ``at`` (instant; NaT rows are left out), ``qty`` [uom],
+        ``wo_id``.
+    """
+    operation = np.searchsorted(problem.need_offset, np.arange(len(problem.need_item)), "right") - 1
+    lots = pd.Series(problem.lot_ids, dtype="str")
+    keys = pd.DataFrame(
+        {
+            "lot_id": lots.iloc[problem.op_lot[operation]].to_numpy(),
+            "op_no": problem.op_no[operation],
+            "item_id": np.array(problem.item_ids, dtype=object)[problem.need_item],
+            "qty": problem.need_qty,
+        }
+    )
+    rows = schedule.operations
+    placed = rows.assign(lot_id=rows["wo_id"] + "/" + rows["split_no"].astype(str))
+    joined = keys.merge(
+        placed[["lot_id", "op_no", "wo_id", "setup_start_at"]], on=["lot_id", "op_no"]
+    )
+    joined = joined.rename(columns={"setup_start_at": "at"}).dropna(subset=["at"])
+    return joined[["item_id", "at", "qty", "wo_id"]].reset_index(drop=True)
 
 
 def promise(problem: Problem, end: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
