@@ -9,3 +9,5 @@ from soe_lib.schedule.solve import dispatch as dispatch
 from soe_lib.schedule.solve import right_shift as right_shift
 from soe_lib.schedule.solve import solve as solve
 from soe_lib.schedule.verify import verify as verify
+from soe_lib.schedule.overtime import overtime_used as overtime_used
+from soe_lib.schedule.overtime import with_overtime as with_overtime

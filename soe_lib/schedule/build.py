@@ -104,6 +104,7 @@ def build_problem(
         op_resource=pd.Index(resource_ids).get_indexer(operations["resource_id"].tolist()),
         op_start=operations["start_minutes"].to_numpy(float),
         op_setup=np.zeros(len(operations)),
+        op_change_cost=_change_cost(operations["start_minutes"].to_numpy(float), fences, money),
         alt_offset=lots.alternates["offset"],
         alt_resource=lots.alternates["resource"],
         alt_minutes=lots.alternates["minutes"],
@@ -128,6 +129,17 @@ def build_problem(
         notes=tuple(notes),
     )
     return with_urgency(problem)
+
+
+def _change_cost(start: np.ndarray, fences: FenceParams, money: MoneyParams) -> np.ndarray:
+    frozen, slushy = fences.frozen_days * 1440, (fences.frozen_days + fences.slushy_days) * 1440
+    published = start < NEVER / 2
+    by_zone = np.select(
+        [start < frozen, start < slushy],
+        [money.change_cost_frozen, money.change_cost_slushy],
+        money.change_cost_liquid,
+    )
+    return np.where(published, by_zone, 0.0)
 
 
 def _setups(

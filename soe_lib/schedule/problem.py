@@ -68,8 +68,8 @@ class Problem:
         True where the operation has started: it stays on its resource and goes first.
     op_resource, op_start
         Published resource (-1 none) and published start (NEVER none). [min]
-    op_setup
-        Fixed set-up beside the changeover. [min]
+    op_setup, op_change_cost
+        Fixed set-up beside the changeover [min]; price of moving the operation. [money]
     alt_offset, alt_resource, alt_minutes, alt_preference
         Alternates of each operation, flattened: resource and remaining run time. [min]
     need_offset, need_item, need_qty
@@ -108,6 +108,7 @@ class Problem:
     op_resource: np.ndarray
     op_start: np.ndarray
     op_setup: np.ndarray
+    op_change_cost: np.ndarray
     alt_offset: np.ndarray
     alt_resource: np.ndarray
     alt_minutes: np.ndarray

@@ -38,13 +38,13 @@ def dispatch(problem: Problem, rule: DispatchRule = "edd") -> Schedule:
     """
     sequence = dispatch_sequence(problem, rule)
     chosen = preferred_choice(problem)
-    zero = np.zeros(problem.num_operations)
-    return as_schedule(problem, sequence, chosen, zero, {"method": f"dispatch {rule}"})
+    how = {"method": f"dispatch {rule}"}
+    return as_schedule(problem, sequence, chosen, _frozen_start(problem), how)
 
 
 def solve(problem: Problem, params: ScheduleParams, *, may_reroute: bool = True) -> Schedule:
     """
-    Improve the dispatch schedule by local search on sequence and assignment.
+    Improve a schedule by local search on sequence and assignment.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ def solve(problem: Problem, params: ScheduleParams, *, may_reroute: bool = True)
     Returns
     -------
     Schedule
-        Never worse, in the cost of delay and changeovers, than dispatch by ``dispatch_rule``.
+        Never worse, in the cost of delay and changeovers, than the sequence that it starts from:
+        the published one, else dispatch by ``dispatch_rule``. Every move pays for its unrest.
     """
     n = problem.num_operations
-    sequence = dispatch_sequence(problem, params.dispatch_rule)
-    chosen = preferred_choice(problem)
+    sequence, chosen = _start(problem, params.dispatch_rule)
     accepted = 0
     cost = before = 0.0
     if n > 1:
@@ -77,7 +77,24 @@ def solve(problem: Problem, params: ScheduleParams, *, may_reroute: bool = True)
         "search_cost_before": before,
         "search_cost_after": cost,
     }
-    return as_schedule(problem, sequence, chosen, np.zeros(n), how)
+    return as_schedule(problem, sequence, chosen, _frozen_start(problem), how)
+
+
+def _start(problem: Problem, rule: DispatchRule) -> tuple[np.ndarray, np.ndarray]:
+    """Return the published order where most work is published, else the order of the rule."""
+    published = problem.op_start < NEVER / 2
+    if published.mean() < 0.5:
+        return dispatch_sequence(problem, rule), preferred_choice(problem)
+    planned = np.where(published, problem.op_start, NEVER / 2)
+    latest = operation_due(problem)
+    order = np.lexsort((np.arange(len(latest)), latest, planned, ~problem.op_fixed))
+    return _lot_order(problem, order), published_choice(problem)
+
+
+def _frozen_start(problem: Problem) -> np.ndarray:
+    """Frozen work is not pulled ahead of its published start."""
+    held = problem.op_frozen & (problem.op_start < NEVER / 2)
+    return np.where(held, problem.op_start, 0.0)
 
 
 def published_choice(problem: Problem) -> np.ndarray:
@@ -102,7 +119,7 @@ def preferred_choice(problem: Problem) -> np.ndarray:
 
 
 def dispatch_sequence(problem: Problem, rule: DispatchRule) -> np.ndarray:
-    """Return operations in the order of a rule: started, then frozen as published, then the rule."""
+    """Return operations by a rule: started first, then frozen as published, then the rule."""
     latest = operation_due(problem)
     minutes = np.minimum.reduceat(problem.alt_minutes, problem.alt_offset[:-1])
     weight = problem.lot_weight[problem.op_lot] + 1e-6
@@ -209,7 +226,8 @@ def _search(
         problem.lot_due,
         problem.lot_weight,
         problem.changeover_cost,
-        np.zeros(problem.num_operations),
+        problem.op_change_cost,
+        _frozen_start(problem),
         calendar.offset,
         calendar.begin,
         calendar.end,
@@ -240,7 +258,7 @@ def _search(
 @njit(cache=True)
 def _anneal(
     sequence, chosen, iterations, seed, may_reroute, stays, alt_offset, alt_preference, lot_due,
-    lot_weight, changeover_cost, not_before, cal_offset, cal_begin, cal_end, stations,
+    lot_weight, changeover_cost, change_cost, not_before, cal_offset, cal_begin, cal_end, stations,
     current_family, setup_minutes, lot_item, lot_qty, lot_release, op_lot, op_family, op_fixed,
     op_setup, alt_resource, alt_minutes, need_offset, need_item, need_qty, on_hand, lead,
     supply_item, supply_at, supply_qty, room,
@@ -262,7 +280,7 @@ def _anneal(
     )  # fmt: skip
     before = cost
     accepted = 0
-    if head >= n - 1:
+    if head >= n - 1 or iterations == 0:
         return sequence, chosen, before, cost, accepted
     for _ in range(iterations):
         trial = sequence.copy()
@@ -307,7 +325,7 @@ def _anneal(
             setup_at, start, end, pick, alt_resource, alt_preference, op_lot, lot_due, lot_weight,
             changeover_cost,
         )  # fmt: skip
-        if value <= cost:
-            accepted += 1 if value < cost else 0
+        if value < cost - change_cost[o]:  # a move must pay for the unrest that it makes
+            accepted += 1
             sequence, chosen, cost = trial, pick, value
     return sequence, chosen, before, cost, accepted
