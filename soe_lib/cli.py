@@ -24,6 +24,7 @@ class UsageError(ValueError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 done, 1 failed, 2 bad input, 3 blockers)."""
     from soe_lib.batch import BatchError
+    from soe_lib.ledger import LedgerError
     from soe_lib.meeting import MeetingError
     from soe_lib.sources import SourceError
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, ParamsError, SourceError, MeetingError, RunError) as error:
         print(f"soe: {error}", file=sys.stderr)
         return BAD_INPUT
-    except (BatchError, WorkspaceError) as error:
+    except (BatchError, WorkspaceError, LedgerError) as error:
         print(f"soe: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -122,7 +123,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
         outcome = run_cycle(request, workspace, root / "notebooks", progress=progress)
     with Ledger.default(workspace) as ledger:
-        ledger.record_cycle(cycle, source.name, as_of, outcome.folder.name)
+        status = "done with blockers" if outcome.blockers else "done"
+        ledger.record_cycle(cycle, source.name, as_of, outcome.snapshot_id, status)
     for blocker in outcome.blockers:
         print(f"blocker: {blocker}")
     print(f"report: {outcome.report}")
