@@ -110,6 +110,16 @@ class DivergenceParams(Section):
     """Stock record against the movement ledger. [% of expected]"""
     excess_cover_days: float = Field(90.0, ge=0)
     """Days of supply above which stock is excess. [days]"""
+    safety_stock_pct: float = Field(0.0, ge=0, le=100)
+    """Stock below safety stock by more than this. [% of safety stock]"""
+    order_change_pct: float = Field(5.0, ge=0)
+    """Quantity of an order line changed by the customer. [% of quantity before]"""
+    order_change_days: float = Field(1.0, ge=0)
+    """Requested date of an order line moved by the customer. [days]"""
+    departure_late_hours: float = Field(2.0, ge=0)
+    """Departure of a shipment behind its plan. [h]"""
+    ship_capacity_pct: float = Field(100.0, gt=0)
+    """Pallets that must leave a lane and day. [% of what can leave]"""
 
 
 class ScheduleParams(Section):
