@@ -7,7 +7,7 @@ A block carries data and words, never widgets. All text from outside is escaped 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -121,7 +121,15 @@ class Columns:
     widths: tuple[int, ...] = ()
 
 
-Block = Headline | Note | Sentences | Tiles | Picture | Grid | Facts | Strip | Columns
+@dataclass(frozen=True)
+class Live:
+    """A widget for the meeting and for JupyterLab; in the report ``instead`` stands in its place."""
+
+    build: Callable[[], Any]
+    instead: str = ""
+
+
+Block = Headline | Note | Sentences | Tiles | Picture | Grid | Facts | Strip | Columns | Live
 
 
 def as_html(block: Block) -> str:
@@ -130,6 +138,8 @@ def as_html(block: Block) -> str:
         return f'<p class="soe-headline soe-{block.tone}">{escape(block.text)}</p>'
     if isinstance(block, Note):
         return f'<p class="soe-note">{escape(block.text)}</p>'
+    if isinstance(block, Live):
+        return f'<p class="soe-note">{escape(block.instead)}</p>' if block.instead else ""
     if isinstance(block, Sentences):
         return _sentences(block)
     if isinstance(block, Tiles):
