@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from soe_lib.views.decision import decision_page as decision_page
     from soe_lib.views.divergence import divergence_page as divergence_page
     from soe_lib.views.impact import impact_page as impact_page
+    from soe_lib.views.meeting_home import meeting_page as meeting_page
     from soe_lib.views.monitoring import monitoring_page as monitoring_page
     from soe_lib.views.show import show as show
     from soe_lib.views.what_if import what_if_page as what_if_page
@@ -39,6 +40,7 @@ _HOMES = {
     "impact_page": "soe_lib.views.impact",
     "what_if_page": "soe_lib.views.what_if",
     "decision_page": "soe_lib.views.decision",
+    "meeting_page": "soe_lib.views.meeting_home",
     "monitoring_page": "soe_lib.views.monitoring",
     "show": "soe_lib.views.show",
 }
@@ -51,6 +53,7 @@ __all__ = [
     "explore_scenarios",
     "find_divergences",
     "impact_page",
+    "meeting_page",
     "monitor_execution",
     "monitoring_page",
     "open_run",

@@ -45,6 +45,11 @@ class LedgerError(RuntimeError):
     """The ledger cannot be used or an entry is not legal; the text says why."""
 
 
+def moment() -> pd.Timestamp:
+    """Return the instant at which somebody says something; only people's acts ask the clock."""
+    return pd.Timestamp.now(tz="UTC").floor("s")
+
+
 class Ledger:
     """
     The ledger of a workspace.
@@ -172,6 +177,11 @@ class Ledger:
         with self._engine.connect() as connection:
             rows = pd.DataFrame(connection.execute(query).mappings().all(), columns=list(_FIELDS))
         return rows.assign(said_at=pd.to_datetime(rows["said_at"], utc=True, format="ISO8601"))
+
+    def newest_number(self) -> int:
+        """Return the number of the latest entry, 0 when nothing has been said."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(sa.select(sa.func.max(_ENTRY.c.number))).scalar() or 0)
 
     def record_cycle(
         self, cycle_id: str, source: str, as_of: pd.Timestamp, snapshot_id: str, status: str
