@@ -33,7 +33,7 @@ def week_start(values: pd.Series, time_zone: str = "UTC") -> pd.Series:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         values = values.dt.tz_convert(time_zone).dt.tz_localize(None)
     day = values.dt.normalize()
-    return (day - pd.to_timedelta(day.dt.dayofweek, unit="D")).astype("datetime64[us]")
+    return (day - pd.to_timedelta(day.dt.day_of_week, unit="D")).astype("datetime64[us]")
 
 
 def site_day(values: pd.Series, time_zone: str) -> pd.Series:
@@ -192,7 +192,7 @@ def weekly_buckets(
 ) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
     """Return (begin, end) instants of site weeks from the Monday on or before ``begin``."""
     local = begin.tz_convert(time_zone)
-    monday = (local - pd.Timedelta(days=local.dayofweek)).normalize().tz_localize(None)
+    monday = (local - pd.Timedelta(days=local.day_of_week)).normalize().tz_localize(None)
     edges = [
         (monday + pd.Timedelta(weeks=k)).tz_localize(time_zone).tz_convert("UTC")
         for k in range(weeks + 1)
