@@ -45,7 +45,7 @@ _STANDARD = (
         "edd_dispatch",
         "Dispatch by due date",
         ("resequence",),
-        "The simple rule: every line runs the job that must start first, published resources.",
+        "The simple rule: every line runs the job that must start first, on its preferred line.",
     ),
     Scenario(
         "resequence",
