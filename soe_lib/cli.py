@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from soe_lib.ledger import Ledger, LedgerError
 from soe_lib.params import ParamsError, load_params
 from soe_lib.run import RunError, project_root
 from soe_lib.workspace import Workspace, WorkspaceError
@@ -24,7 +25,6 @@ class UsageError(ValueError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 done, 1 failed, 2 bad input, 3 blockers)."""
     from soe_lib.batch import BatchError
-    from soe_lib.ledger import LedgerError
     from soe_lib.meeting import MeetingError
     from soe_lib.sources import SourceError
 
@@ -105,7 +105,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from soe_lib.batch import Request, run_cycle
     from soe_lib.calendars import cycle_id
-    from soe_lib.ledger import Ledger
     from soe_lib.sources import load_source
 
     root = project_root()
@@ -125,10 +124,22 @@ def _run(arguments: argparse.Namespace) -> int:
     with Ledger.default(workspace) as ledger:
         status = "done with blockers" if outcome.blockers else "done"
         ledger.record_cycle(cycle, source.name, as_of, outcome.snapshot_id, status)
+        _alert(str(outcome.folder), ledger)
     for blocker in outcome.blockers:
         print(f"blocker: {blocker}")
     print(f"report: {outcome.report}")
     return DONE_WITH_BLOCKERS if outcome.blockers else DONE
+
+
+def _alert(folder: str, ledger: Ledger) -> None:
+    from soe_lib.ledger import moment
+    from soe_lib.notify import addresses, send_digests
+    from soe_lib.run import open_run
+
+    if not addresses():
+        return
+    for sending in send_digests(open_run(folder), ledger, moment()):
+        print(f"alert: {sending.sentence}")
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -186,8 +197,6 @@ def _lab(arguments: argparse.Namespace) -> int:
 
 
 def _ledger(arguments: argparse.Namespace) -> int:
-    from soe_lib.ledger import Ledger
-
     with Ledger.default(Workspace.default()) as ledger:
         faults = ledger.verify()
     for fault in faults:
