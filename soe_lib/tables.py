@@ -355,6 +355,7 @@ _DEFINITIONS: tuple[Table, ...] = (
                 "change_field",
                 "qty",
                 "requested_date",
+                "confirmed_date",
                 "cancel",
                 "priority",
                 "item",
@@ -686,7 +687,7 @@ _DEFINITIONS: tuple[Table, ...] = (
             *_not_negative("working_hours"),
             Rule(
                 "week_starts_on_monday",
-                lambda t: t["week_start_date"].isna() | (t["week_start_date"].dt.dayofweek == 0),
+                lambda t: t["week_start_date"].isna() | (t["week_start_date"].dt.day_of_week == 0),
             ),
         ),
     ),

@@ -201,7 +201,12 @@ _ROWS: tuple[tuple[str, Kind, str, str], ...] = (
     ("lane_id", _T, "", "Route from site to customer region."),
     ("transit_days", _N, "days", "Transit time that the promise assumes."),
     ("is_customer_pick_up", _F, "", "True where the customer collects."),
-    ("change_field", _T, "", "qty, requested_date, cancel, priority, item, new, split, expedite."),
+    (
+        "change_field",
+        _T,
+        "",
+        "qty, requested_date, confirmed_date, cancel, priority, item, new, split or expedite.",
+    ),
     ("old_value", _T, "", "Value before the change."),
     ("new_value", _T, "", "Value after the change."),
     ("initiated_by", _T, "", "customer, us or system."),

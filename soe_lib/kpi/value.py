@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -89,7 +89,7 @@ class Period:
     def last_weeks(cls, as_of: pd.Timestamp, count: int, time_zone: str) -> tuple[Period, ...]:
         """Return the last ``count`` site weeks that were complete at ``as_of``, oldest first."""
         today = as_of.tz_convert(time_zone).tz_localize(None).normalize()
-        monday = today - pd.Timedelta(days=today.dayofweek)
+        monday = today - pd.Timedelta(days=today.weekday())
         week = pd.Timedelta(weeks=1)
         return tuple(
             cls(monday - k * week, monday - (k - 1) * week, time_zone) for k in range(count, 0, -1)
@@ -220,7 +220,17 @@ def share(
         low, high = wilson(num, den, confidence_pct)
         lo, hi = 100.0 * low, 100.0 * high
     found = Kpi(
-        kpi, formula, value, "%", as_of, period, num=float(num), den=float(den), n=rows, lo=lo, hi=hi
+        kpi,
+        formula,
+        value,
+        "%",
+        as_of,
+        period,
+        num=float(num),
+        den=float(den),
+        n=rows,
+        lo=lo,
+        hi=hi,
     )
     return replace(found, reason="" if good else empty, **rest)  # type: ignore[arg-type]
 
@@ -278,6 +288,14 @@ def kpi_rows(kpis: Iterable[Kpi]) -> pd.DataFrame:
         else:
             table[name] = table[name].astype("str")
     return table
+
+
+def cuts(rows: pd.DataFrame, by: str | None) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield (dimension, member, rows): the total first, then each member of ``by``, sorted."""
+    yield "", "", rows
+    if by is not None:
+        for member, part in rows.groupby(by, sort=True):
+            yield by, str(member), part
 
 
 def excluded_counts(reasons: pd.Series) -> dict[str, int]:
