@@ -1,0 +1,137 @@
+"""The list of orders in jeopardy: each late line with its money and what stands behind it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from soe_lib.divergence.chain import Chain
+from soe_lib.divergence.facts import Facts
+from soe_lib.divergence.links import Links
+from soe_lib.divergence.names import at_least, named
+from soe_lib.divergence.orders import KEYS
+from soe_lib.divergence.projection import Projection
+
+IN_PLAN = "late in the published schedule already"
+UNKNOWN = "no divergence found behind it"
+_WORDS = {
+    "downtime": "{resource} stood",
+    "running_slow": "{resource} runs slow",
+    "scrap_above_plan": "scrap on {resource}",
+    "resource_overloaded": "{resource} is overloaded",
+    "labour_short": "people missing: {object}",
+    "supplier_late": "{item} confirmed late",
+    "supplier_short": "{item} confirmed short",
+    "purchase_past_due": "{item} overdue from its supplier",
+    "receipt_short": "{item} received short",
+    "stock_record_wrong": "stock record of {item}",
+    "material_shortage": "{item} runs short",
+    "work_order_late": "work order {object} is late",
+    "supply_after_promise": "waits for a purchase of {item}",
+    "demand_not_covered": "no supply planned",
+    "orders_past_due": "past due",
+    "demand_against_plan": "orders above plan: {object}",
+    "order_new": "new order at short notice",
+    "order_quantity_changed": "customer changed the quantity",
+    "order_date_moved": "customer moved the date",
+    "order_expedited": "customer asked to expedite",
+    "order_priority_changed": "priority changed",
+    "order_item_changed": "customer changed the item",
+}
+"""Cause types in words."""
+
+
+def orders_in_jeopardy(
+    facts: Facts, late: pd.DataFrame, chained: Chain, links: Links, projection: Projection
+) -> pd.DataFrame:
+    """
+    Return the late order lines, dearest first.
+
+    Parameters
+    ----------
+    late
+        Late lines, priced.
+    chained
+        Divergences with their late lines.
+    links, projection
+        What the lines hang on.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per (``order_id``, ``line_id``): ``customer_id``, ``customer_tier``, ``site_id``,
+        ``item_id``, ``item_name``, ``family_id``, ``open_qty`` [uom], ``due_at``,
+        ``promised_at`` (projected; NaT where no supply covers the line), ``is_covered``,
+        ``lateness_days``, ``late_cost`` [money], ``value`` [money] of the open part, ``cause_id``
+        (root divergence; empty where none was found), ``num_causes``, ``why`` (in words),
+        ``act_by_at``.
+    """
+    roots = chained.roots
+    words = dict(zip(roots["divergence_id"], _cause_words(facts, roots), strict=True))
+    edges = chained.touched
+    first = edges[edges["is_primary"]][[*KEYS, "divergence_id"]]
+    first = first.rename(columns={"divergence_id": "cause_id"})
+    counts = edges.groupby(KEYS, as_index=False).size().rename(columns={"size": "num_causes"})
+    rows = late.merge(first, on=KEYS, how="left").merge(counts, on=KEYS, how="left")
+    rows = rows.merge(links.first_start, on=KEYS, how="left")
+    planned = planned_late(projection)
+    in_plan = pd.MultiIndex.from_frame(rows[KEYS]).isin(planned)
+    why = rows["cause_id"].map(words)
+    more = rows["num_causes"].fillna(0).astype(int)
+    rows["why"] = [
+        (w + (f" (and {n - 1} more)" if n > 1 else ""))
+        if isinstance(w, str)
+        else (IN_PLAN if planned_so else UNKNOWN)
+        for w, n, planned_so in zip(why, more, in_plan, strict=True)
+    ]
+    names = named(rows["item_id"], facts.item_names)
+    found = rows.assign(
+        item_name=names,
+        num_causes=more,
+        cause_id=rows["cause_id"].fillna("").astype("str"),
+        act_by_at=at_least(rows["start_at"].fillna(facts.as_of), facts.as_of),
+    )
+    return found[
+        [
+            *KEYS,
+            "customer_id",
+            "customer_tier",
+            "site_id",
+            "item_id",
+            "item_name",
+            "family_id",
+            "open_qty",
+            "due_at",
+            "promised_at",
+            "is_covered",
+            "lateness_days",
+            "late_cost",
+            "value",
+            "cause_id",
+            "num_causes",
+            "why",
+            "act_by_at",
+        ]
+    ].reset_index(drop=True)
+
+
+def planned_late(projection: Projection) -> pd.MultiIndex:
+    """Return (order_id, line_id) of lines that the published schedule itself had late."""
+    lots = projection.pegging[projection.pegging["supply_type"] == "lot"]
+    operations = projection.operations
+    name = operations["wo_id"] + "/" + operations["split_no"].astype("str")
+    ends = operations["published_end_at"].groupby(name).max().rename("planned_at")
+    pegged = lots.merge(ends, left_on="supply_id", right_index=True)
+    last = pegged.groupby(KEYS, as_index=False)["planned_at"].max()
+    due = projection.promises[[*KEYS, "due_at"]].merge(last, on=KEYS)
+    return pd.MultiIndex.from_frame(due.loc[due["planned_at"] > due["due_at"], KEYS])
+
+
+def _cause_words(facts: Facts, roots: pd.DataFrame) -> list[str]:
+    items = named(roots["item_id"].fillna(""), facts.item_names)
+    resources = named(roots["resource_id"].fillna(""), facts.resource_names)
+    return [
+        _WORDS.get(kind, kind.replace("_", " ")).format(item=item, resource=resource, object=one)
+        for kind, item, resource, one in zip(
+            roots["divergence_type"], items, resources, roots["object_id"], strict=True
+        )
+    ]

@@ -1,0 +1,173 @@
+"""Who hangs on whom: order lines, work orders, resources and components of the projection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from soe_lib.divergence.projection import Projection
+
+MOST_LEVELS = 12
+"""Levels of the bill of material that pegging follows."""
+DELAY_HOURS = 1.0
+"""An operation that starts this much after its published start is delayed. [h]"""
+
+
+@dataclass(frozen=True)
+class Links:
+    """
+    Links of the late order lines, quantity-exact through all levels.
+
+    Attributes
+    ----------
+    work_orders
+        ``order_id``, ``line_id``, ``wo_id``: work orders that a late line waits for, at any level.
+    resources
+        ``order_id``, ``line_id``, ``resource_id``: resources on which such work runs later than
+        published.
+    components
+        ``order_id``, ``line_id``, ``item_id``, ``wanted_at``: purchased components of such work
+        that has not started, and when the published schedule wants them.
+    first_start
+        ``order_id``, ``line_id``, ``start_at``: first start of work that has not begun.
+    """
+
+    work_orders: pd.DataFrame
+    resources: pd.DataFrame
+    components: pd.DataFrame
+    first_start: pd.DataFrame
+
+
+def link(
+    projection: Projection,
+    late: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+) -> Links:
+    """
+    Return what late order lines hang on.
+
+    Parameters
+    ----------
+    projection
+        The projection.
+    late
+        Rows of its promises that are late (``order_id``, ``line_id``).
+    tables
+        Canonical tables.
+    as_of
+        Instant of the snapshot: stock counts from then on.
+    """
+    keys = ["order_id", "line_id"]
+    pegged = projection.pegging[projection.pegging["supply_type"] == "lot"]
+    direct = late[keys].merge(pegged[[*keys, "supply_id"]], on=keys)
+    direct["wo_id"] = direct["supply_id"].str.rsplit("/", n=1).str[0].astype("str")
+    found = [direct[[*keys, "wo_id"]].drop_duplicates()]
+    feeds = work_order_pegging(projection, tables, as_of)[["consumer_wo_id", "wo_id"]]
+    feeds = feeds.drop_duplicates()
+    seen = found[0]
+    while len(found[-1]) and len(found) <= MOST_LEVELS and len(feeds):
+        below = found[-1].rename(columns={"wo_id": "consumer_wo_id"}).merge(feeds)
+        below = below[[*keys, "wo_id"]].drop_duplicates()
+        below = below.merge(seen.assign(is_seen=True), on=[*keys, "wo_id"], how="left")
+        below = below.loc[below["is_seen"].isna(), [*keys, "wo_id"]]
+        found.append(below)
+        seen = pd.concat([seen, below], ignore_index=True)
+    operations = projection.operations
+    delay = operations["start_at"] - operations["published_start_at"]
+    # Work without a published start waits as well; it is not delayed against anything.
+    delayed = operations[delay > pd.Timedelta(hours=DELAY_HOURS)]
+    resources = seen.merge(delayed[["wo_id", "resource_id"]].drop_duplicates(), on="wo_id")
+    bought = tables["item"].loc[tables["item"]["supply_type"] == "buy", "item_id"]
+    needs = projection.needs[projection.needs["item_id"].isin(bought)]
+    components = seen.merge(needs[["wo_id", "item_id", "wanted_at"]], on="wo_id")
+    ahead = operations[operations["setup_start_at"] > as_of]
+    starts = seen.merge(ahead[["wo_id", "setup_start_at"]], on="wo_id")
+    first = starts.groupby(keys)["setup_start_at"].min().rename("start_at").reset_index()
+    return Links(
+        work_orders=seen.reset_index(drop=True),
+        resources=resources[[*keys, "resource_id"]].drop_duplicates().reset_index(drop=True),
+        components=components.drop(columns="wo_id").drop_duplicates().reset_index(drop=True),
+        first_start=first,
+    )
+
+
+def work_order_pegging(
+    projection: Projection, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """
+    Peg the component needs of work orders to the work orders that make them.
+
+    First in, first out per item: stock first, then lots in the order of their projected end; the
+    needs in the order in which they are served. Quantity-exact.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pair: ``consumer_wo_id``, ``wo_id`` (that makes it), ``item_id``, ``qty`` [uom].
+    """
+    columns = ["consumer_wo_id", "wo_id", "item_id", "qty"]
+    operations = projection.operations.dropna(subset=["end_at"])
+    last = operations.sort_values("op_no", kind="stable").drop_duplicates(
+        ["wo_id", "split_no"], keep="last"
+    )
+    needs = projection.needs
+    made = last[last["item_id"].isin(needs["item_id"].unique())]
+    needs = needs[needs["item_id"].isin(made["item_id"].unique())]
+    if needs.empty:
+        return pd.DataFrame(columns=columns).astype({"qty": float})
+    stock = latest_stock(tables, as_of)
+    stock = stock[stock["item_id"].isin(needs["item_id"].unique())]
+    supplies = pd.concat(
+        [
+            pd.DataFrame({"item_id": stock["item_id"], "wo_id": "", "qty": stock["on_hand_qty"]}),
+            made.sort_values(["end_at", "wo_id"])[["item_id", "wo_id", "planned_qty"]].rename(
+                columns={"planned_qty": "qty"}
+            ),
+        ],
+        ignore_index=True,
+    )
+    wanted = needs.sort_values(["at", "wo_id"], kind="stable")
+    parts: list[pd.DataFrame] = []
+    by_item = dict(list(supplies.groupby("item_id")))
+    for item, own in wanted.groupby("item_id"):
+        pairs = _overlap(own["qty"].to_numpy(float), by_item[item]["qty"].to_numpy(float))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "consumer_wo_id": own["wo_id"].to_numpy()[pairs[0]],
+                    "wo_id": by_item[item]["wo_id"].to_numpy()[pairs[1]],
+                    "item_id": item,
+                    "qty": pairs[2],
+                }
+            )
+        )
+    found = pd.concat(parts, ignore_index=True)
+    return found[found["wo_id"] != ""].reset_index(drop=True)
+
+
+def latest_stock(tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return usable stock per ``item_id``: ``on_hand_qty`` less blocked, newest balance."""
+    stock = tables["inventory_balance"]
+    stock = stock[stock["balance_at"] <= as_of]
+    newest = stock.groupby(["item_id", "location_id"])["balance_at"].transform("max")
+    stock = stock[stock["balance_at"] == newest]
+    usable = (stock["on_hand_qty"] - stock["blocked_qty"].fillna(0)).clip(lower=0)
+    return usable.groupby(stock["item_id"]).sum().rename("on_hand_qty").reset_index()
+
+
+def _overlap(needs: np.ndarray, supplies: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lay both sequences end to end and return their overlaps: need, supply, quantity."""
+    need_end, supply_end = np.cumsum(needs), np.cumsum(supplies)
+    total = min(need_end[-1], supply_end[-1]) if len(needs) and len(supplies) else 0.0
+    edges = np.unique(np.concatenate([[0.0], need_end, supply_end]))
+    edges = edges[edges <= total + 1e-9]
+    begin, end = edges[:-1], edges[1:]
+    middle = (begin + end) / 2
+    real = end - begin > 1e-9
+    need = np.searchsorted(need_end, middle[real], side="right")
+    supply = np.searchsorted(supply_end, middle[real], side="right")
+    return need, supply, (end - begin)[real]

@@ -1,0 +1,342 @@
+"""Order lines in jeopardy: projected late, not covered by any supply, or past due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from soe_lib.divergence.facts import Facts
+from soe_lib.divergence.links import Links
+from soe_lib.divergence.names import at_least, count_of, named
+from soe_lib.divergence.rows import empty_rows, finish
+from soe_lib.money import clauses, late_cost
+from soe_lib.params import MoneyParams
+from soe_lib.tables import TABLES
+
+KEYS = ["order_id", "line_id"]
+
+
+def priced_lines(
+    promises: pd.DataFrame, tables: Mapping[str, pd.DataFrame], params: MoneyParams
+) -> pd.DataFrame:
+    """
+    Add to promises what the order line is and what its lateness costs.
+
+    Amounts that are a share of the value count for the open part of the line; fixed amounts (flat,
+    per day, step) count whole, as the clause says.
+
+    Parameters
+    ----------
+    promises
+        ``order_id``, ``line_id``, ``item_id``, ``open_qty``, ``due_at``, ``lateness_days``, ...
+    tables
+        Canonical tables; ``sales_order_line``, ``customer_terms`` and ``item`` are used.
+    params
+        Price of lateness where a customer has no clause.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Promises in their order with ``customer_id``, ``customer_tier``, ``site_id``,
+        ``family_id``, ``ordered_qty`` [uom], ``value`` and ``margin`` of the open part [money],
+        ``late_cost`` [money], ``penalty_type`` and ``price_source`` (the clause in words).
+    """
+    lines = tables.get("sales_order_line", TABLES["sales_order_line"].empty())
+    lines = lines[lines["status"] == "open"]
+    whole = lines.groupby(KEYS, as_index=False).agg(
+        customer_id=("customer_id", "first"),
+        site_id=("site_id", "first"),
+        ordered_qty=("ordered_qty", "sum"),
+        net_price=("net_price", "first"),
+        net_value=("net_value", lambda values: values.sum(min_count=1)),
+        margin_per_unit=("margin_per_unit", "first"),
+    )
+    plain = promises.drop(columns=["late_cost"], errors="ignore")
+    found = plain.merge(whole, on=KEYS, how="left")
+    terms = clauses(found, tables, params)
+    share = (found["open_qty"] / found["ordered_qty"]).clip(upper=1.0).fillna(1.0)
+    scaled = terms.assign(value=terms["value"] * share, cogs=terms["cogs"] * share)
+    tiers = tables.get("customer_terms", TABLES["customer_terms"].empty())
+    tiers = tiers.drop_duplicates("customer_id").set_index("customer_id")
+    items = tables.get("item", TABLES["item"].empty()).drop_duplicates("item_id")
+    return found.drop(columns=["net_price", "net_value", "margin_per_unit"]).assign(
+        customer_tier=found["customer_id"].map(tiers["customer_tier"]),
+        family_id=found["item_id"].map(items.set_index("item_id")["family_id"]),
+        value=scaled["value"],
+        margin=terms["margin"] * share,
+        late_cost=late_cost(found["lateness_days"], scaled, params),
+        penalty_type=terms["penalty_type"],
+        price_source=clause_words(terms, params),
+    )
+
+
+def clause_words(terms: pd.DataFrame, params: MoneyParams) -> pd.Series:
+    """Return the clause of each line in words; ``terms`` as of :func:`soe_lib.money.clauses`."""
+    default = (
+        f"no clause: {params.late_cost_pct_per_day:g} % of value a day, "
+        f"at most {params.late_cost_cap_pct:g} %"
+    )
+    form = {
+        "flat": "{:g} flat",
+        "per_day": "{:g} a day",
+        "step": "{:g} a begun week",
+        "pct_value": "{:g} % of value",
+        "pct_cogs": "{:g} % of cost",
+    }
+    words = [
+        default
+        if kind not in form
+        else form[kind].format(0.0 if pd.isna(amount) else amount)
+        + (f", {free:g} days free" if free > 0 else "")
+        + (f", at most {cap:,.0f}" if pd.notna(cap) else "")
+        for kind, amount, free, cap in zip(
+            terms["penalty_type"],
+            terms["penalty_amount"],
+            terms["penalty_threshold_days"].fillna(0.0),
+            terms["penalty_cap"],
+            strict=True,
+        )
+    ]
+    return pd.Series(words, index=terms.index, dtype="str")
+
+
+def late_lines(facts: Facts, promises: pd.DataFrame) -> pd.DataFrame:
+    """Return priced promises that are later than the tolerance, dearest first."""
+    late = promises["lateness_days"] * 24 > facts.params.divergence.order_late_hours
+    priced = priced_lines(promises[late], facts.tables, facts.params.money)
+    ordered = priced.sort_values(
+        ["late_cost", "lateness_days", *KEYS], ascending=[False, False, True, True], kind="stable"
+    )
+    return ordered.reset_index(drop=True)
+
+
+def order_lateness(facts: Facts, late: pd.DataFrame, links: Links) -> pd.DataFrame:
+    """
+    Return one divergence per late order line; most of them are consequences of another one.
+
+    The last responsible moment is the first start of work that the line waits for: once it runs,
+    nothing can be resequenced. Without such work it is now.
+    """
+    if late.empty:
+        return empty_rows()
+    rows = late.merge(links.first_start, on=KEYS, how="left")
+    rows["object_id"] = rows["order_id"] + "/" + rows["line_id"]
+    rows["planned_value"] = 0.0
+    rows["actual_value"] = rows["deviation_days"] = rows["lateness_days"]
+    rows["direct_cost"] = rows["late_cost"]
+    rows["act_by_at"] = at_least(rows["start_at"].fillna(facts.as_of), facts.as_of)
+    rows["first_seen_at"] = facts.as_of
+    rows["num_orders"] = 1
+    tolerance = max(facts.params.divergence.order_late_hours, 1e-9)
+    rows["severity"] = rows["lateness_days"] * 24 / tolerance
+    rows["sentence"] = [
+        f"order {o} of {c} ({q:,.0f} of {i}) "
+        + (f"is projected {d:.1f} days late" if covered else "has no supply planned")
+        for o, c, q, i, d, covered in zip(
+            rows["object_id"],
+            rows["customer_id"].fillna("?"),
+            rows["open_qty"],
+            named(rows["item_id"], facts.item_names),
+            rows["lateness_days"],
+            rows["is_covered"],
+            strict=True,
+        )
+    ]
+    return finish(
+        rows,
+        divergence_type="order_in_jeopardy",
+        subject="demand",
+        object_type="order_line",
+        owner_role="customer_service",
+        unit="days",
+        evidence_table="sales_order_line",
+        evidence={"order_id": rows["order_id"], "line_id": rows["line_id"]},
+    )
+
+
+def uncovered_items(facts: Facts, late: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return items with late order lines that no supply covers: one divergence per item.
+
+    The last responsible moment is the first due instant less the item's lead time.
+    """
+    open_ = late[~late["is_covered"]]
+    if open_.empty:
+        return empty_rows()
+    grouped = open_.groupby("item_id", as_index=False).agg(
+        planned_value=("open_qty", "sum"),
+        actual_value=("promised_qty", "sum"),
+        num_orders=("order_id", "size"),
+        due_at=("due_at", "min"),
+        site_id=("site_id", "first"),
+        family_id=("family_id", "first"),
+    )
+    grouped["object_id"] = grouped["item_id"]
+    lead = grouped["item_id"].map(facts.items["lead_time_days"]).fillna(0.0).astype(float)
+    last = grouped["due_at"] - pd.to_timedelta(lead, unit="D")
+    grouped["act_by_at"] = at_least(last, facts.as_of)
+    grouped["first_seen_at"] = facts.as_of
+    grouped["severity"] = 1.0 + (facts.as_of - last).dt.total_seconds().clip(lower=0) / 86_400
+    grouped["sentence"] = [
+        f"{i}: {p - a:,.0f} of {p:,.0f} ordered have no supply planned "
+        f"({count_of(n, 'order line')}, first due {d:%d %b})"
+        for i, p, a, n, d in zip(
+            named(grouped["item_id"], facts.item_names),
+            grouped["planned_value"],
+            grouped["actual_value"],
+            grouped["num_orders"],
+            grouped["due_at"],
+            strict=True,
+        )
+    ]
+    made = grouped["item_id"].map(facts.items["supply_type"]) != "buy"
+    parts = [
+        finish(
+            grouped[mask],
+            divergence_type="demand_not_covered",
+            subject="demand",
+            object_type="item",
+            owner_role=role,
+            unit="uom",
+            evidence_table="sales_order_line",
+            evidence=_lines_of(grouped["item_id"], open_),
+        )
+        for mask, role in ((made, "operations"), (~made, "procurement"))
+    ]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def waiting_for_receipts(late: pd.DataFrame, pegging: pd.DataFrame) -> pd.DataFrame:
+    """Return the late lines of which a part waits for a purchase that comes after the promise."""
+    receipts = pegging[pegging["supply_type"] == "receipt"]
+    pegged = late.merge(receipts[[*KEYS, "available_at"]], on=KEYS)
+    pegged = pegged[pegged["available_at"] > pegged["due_at"]]
+    return pegged.sort_values("available_at", kind="stable").drop_duplicates(KEYS, keep="last")
+
+
+def late_receipts(facts: Facts, late: pd.DataFrame, pegging: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return traded items whose purchase comes after the promises made on it, one row per item.
+
+    The supplier may be on time: the promise was given before the goods could be there.
+    """
+    waiting = waiting_for_receipts(late, pegging)
+    if waiting.empty:
+        return empty_rows()
+    grouped = waiting.groupby("item_id", as_index=False).agg(
+        actual_value=("lateness_days", "max"),
+        num_orders=("order_id", "size"),
+        due_at=("due_at", "min"),
+        available_at=("available_at", "max"),
+        open_qty=("open_qty", "sum"),
+        site_id=("site_id", "first"),
+        family_id=("family_id", "first"),
+    )
+    grouped["object_id"] = grouped["item_id"]
+    grouped["planned_value"] = 0.0
+    grouped["deviation_days"] = grouped["actual_value"]
+    grouped["first_seen_at"] = grouped["act_by_at"] = facts.as_of
+    tolerance = max(facts.params.divergence.order_late_hours, 1e-9)
+    grouped["severity"] = grouped["actual_value"] * 24 / tolerance
+    grouped["sentence"] = [
+        f"{i}: {q:,.0f} on {count_of(n, 'order line')} wait for a purchase that comes on "
+        f"{a:%d %b}, up to {d:.1f} days after the promise"
+        for i, q, n, a, d in zip(
+            named(grouped["item_id"], facts.item_names),
+            grouped["open_qty"],
+            grouped["num_orders"],
+            grouped["available_at"].dt.tz_convert(facts.time_zone),
+            grouped["actual_value"],
+            strict=True,
+        )
+    ]
+    return finish(
+        grouped,
+        divergence_type="supply_after_promise",
+        subject="supply",
+        object_type="item",
+        owner_role="procurement",
+        unit="days",
+        evidence_table="sales_order_line",
+        evidence=_lines_of(grouped["item_id"], waiting),
+    )
+
+
+def past_due(facts: Facts) -> pd.DataFrame:
+    """Return open order lines as promises known without a schedule: late as far as today."""
+    lines = facts.tables["sales_order_line"]
+    lines = lines[lines["status"] == "open"].copy()
+    lines["open_qty"] = (lines["ordered_qty"] - lines["delivered_qty"].fillna(0)).clip(lower=0)
+    lines = lines[lines["open_qty"] > 0]
+    day = lines["last_confirmed_date"].fillna(lines["requested_date"]) + pd.Timedelta(days=1)
+    close = facts.instant(day) - pd.Timedelta(minutes=1)
+    close -= pd.to_timedelta(lines["transit_days"].fillna(0), unit="D")
+    lines["due_at"] = lines["due_at"].fillna(close)
+    known = lines.groupby(KEYS, as_index=False).agg(
+        item_id=("item_id", "first"), open_qty=("open_qty", "sum"), due_at=("due_at", "min")
+    )
+    lateness = (facts.as_of - known["due_at"]).dt.total_seconds() / 86_400
+    return known.assign(
+        promised_qty=0.0,
+        promised_at=pd.Series(pd.NaT, index=known.index, dtype="datetime64[us, UTC]"),
+        is_covered=False,
+        lateness_days=lateness,
+    )
+
+
+def past_due_items(facts: Facts, late: pd.DataFrame) -> pd.DataFrame:
+    """Return items with order lines past due; ``late``: :func:`past_due` beyond tolerance."""
+    if late.empty:
+        return empty_rows()
+    grouped = late.groupby("item_id", as_index=False).agg(
+        open_qty=("open_qty", "sum"),
+        ordered_qty=("ordered_qty", "sum"),
+        num_orders=("order_id", "size"),
+        first_due_at=("due_at", "min"),
+        direct_cost=("late_cost", "sum"),
+        deviation_days=("lateness_days", "max"),
+        site_id=("site_id", "first"),
+        family_id=("family_id", "first"),
+    )
+    has_price = late.groupby("item_id")["value"].sum() > 0
+    grouped["direct_cost"] = grouped["direct_cost"].where(grouped["item_id"].map(has_price))
+    grouped["object_id"] = grouped["item_id"]
+    grouped["planned_value"] = grouped["ordered_qty"]
+    grouped["actual_value"] = grouped["ordered_qty"] - grouped["open_qty"]
+    grouped["act_by_at"] = facts.as_of
+    grouped["first_seen_at"] = grouped["first_due_at"]
+    tolerance = max(facts.params.divergence.order_late_hours, 1e-9)
+    grouped["severity"] = grouped["deviation_days"] * 24 / tolerance
+    grouped["sentence"] = [
+        f"{i}: {q:,.0f} of {o:,.0f} past due on {count_of(n, 'order line')}, "
+        f"the oldest by {count_of(round(d), 'day')}"
+        for i, q, o, n, d in zip(
+            named(grouped["item_id"], facts.item_names),
+            grouped["open_qty"],
+            grouped["ordered_qty"],
+            grouped["num_orders"],
+            grouped["deviation_days"],
+            strict=True,
+        )
+    ]
+    return finish(
+        grouped,
+        divergence_type="orders_past_due",
+        subject="demand",
+        object_type="item",
+        owner_role="customer_service",
+        unit="uom",
+        evidence_table="sales_order_line",
+        evidence=_lines_of(grouped["item_id"], late),
+    )
+
+
+def _lines_of(items: pd.Series, lines: pd.DataFrame) -> dict[str, Any]:
+    """Return the filter that opens the order lines of each item."""
+    by_item = lines.groupby("item_id")
+    found: dict[str, Any] = {"item_id": items, "status": "open"}
+    for name in KEYS:
+        found[name] = items.map(by_item[name].agg(lambda ids: sorted(set(ids))))
+    return found

@@ -1,0 +1,142 @@
+"""The week's problem in plain words; every number is counted from the rows given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from soe_lib.divergence.chain import Chain
+from soe_lib.divergence.detect import Baseline
+from soe_lib.divergence.facts import Facts
+from soe_lib.divergence.names import named
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The sentence that opens the page, a longer paragraph, and the figures in both."""
+
+    headline: str
+    paragraph: str
+    figures: dict[str, Any]
+
+
+def problem_statement(facts: Facts, baseline: Baseline, chained: Chain, currency: str) -> Statement:
+    """
+    State the problem.
+
+    Parameters
+    ----------
+    facts, baseline
+        Snapshot and what it is compared with.
+    chained
+        Divergences with the late lines behind them.
+    currency
+        Currency of the money; empty = no prices.
+    """
+    roots = chained.roots
+    figures = _figures(facts, baseline, chained)
+    parts = [_orders(baseline, figures, currency)]
+    parts += [_capacity(facts, baseline, figures), _material(facts, baseline, figures)]
+    said = [part for part in parts if part]
+    if not len(roots):
+        if baseline.projection.is_on:
+            headline = f"Nothing diverged beyond tolerance; {said[0]}."
+        else:
+            headline = f"Nothing diverged beyond tolerance. {_off(baseline)}"
+        return Statement(headline, headline, figures)
+    tail = (
+        f"{figures['num_divergences']:,} divergences need an owner"
+        if figures["num_divergences"] > 1
+        else "one divergence needs an owner"
+    )
+    if figures["num_with_orders"]:
+        tail += f", {figures['num_with_orders']:,} with orders waiting behind them"
+    headline = "; ".join([*said, tail]) + "."
+    headline = headline[0].upper() + headline[1:]
+    if not baseline.projection.is_on:
+        headline += " " + _off(baseline)
+    return Statement(headline, _paragraph(roots, headline), figures)
+
+
+def _figures(facts: Facts, baseline: Baseline, chained: Chain) -> dict[str, Any]:
+    roots = chained.roots
+    over = baseline.load[baseline.load["overload_hours"] > 0]
+    outside = baseline.demand[baseline.demand["is_outside"]]
+    late = baseline.late
+    waited = roots["divergence_id"].isin(chained.touched["divergence_id"])
+    waited |= roots["divergence_type"] == "order_in_jeopardy"
+    return {
+        "projection_is_on": baseline.projection.is_on,
+        "num_lines": len(baseline.projection.promises),
+        "num_late_lines": len(late),
+        "num_late_customers": int(late["customer_id"].nunique()) if len(late) else 0,
+        "num_uncovered_lines": int((~late["is_covered"]).sum()) if len(late) else 0,
+        "late_cost": float(late["late_cost"].sum()),
+        "late_value": float(late["value"].sum()),
+        "overload_hours": float(over["overload_hours"].sum()),
+        "num_overloaded_resources": int(over["resource_id"].nunique()),
+        "num_short_components": len(baseline.material),
+        "num_family_weeks_outside": len(outside),
+        "num_divergences": len(roots),
+        "num_with_orders": int(waited.sum()),
+    }
+
+
+def _orders(baseline: Baseline, figures: dict[str, Any], currency: str) -> str:
+    late, lines = figures["num_late_lines"], figures["num_lines"]
+    if not baseline.projection.is_on:
+        if not late:
+            return ""
+        oldest = float(baseline.late["lateness_days"].max())
+        return f"{late:,} open order lines are past due, the oldest by {oldest:.0f} days"
+    if not lines:
+        return "no order line is open within the horizon"
+    if not late:
+        return f"all {lines:,} open order lines keep their promise if nothing is done"
+    verb = "misses its" if late == 1 else "miss their"
+    money = (
+        f" and cost {figures['late_cost']:,.0f} {currency} in lateness"
+        if currency and figures["late_cost"] > 0
+        else ""
+    )
+    return f"{late:,} of {lines:,} open order lines {verb} promise if nothing is done{money}"
+
+
+def _capacity(facts: Facts, baseline: Baseline, figures: dict[str, Any]) -> str:
+    if not figures["num_overloaded_resources"]:
+        return ""
+    hours = baseline.load.groupby("resource_id")["overload_hours"].sum()
+    worst = hours.sort_values(ascending=False, kind="stable")
+    name = named(pd.Series([worst.index[0]]), facts.resource_names).iloc[0]
+    more = figures["num_overloaded_resources"] - 1
+    return f"{name} lacks {worst.iloc[0]:,.0f} h" + (
+        f" and {more} more resources are overloaded" if more > 1
+        else " and one more resource is overloaded" if more else ""
+    )  # fmt: skip
+
+
+def _material(facts: Facts, baseline: Baseline, figures: dict[str, Any]) -> str:
+    short = figures["num_short_components"]
+    if not short:
+        return ""
+    first = baseline.material.iloc[0]
+    name = named(pd.Series([first["item_id"]]), facts.item_names).iloc[0]
+    day = first["first_short_at"].tz_convert(facts.time_zone)
+    if short == 1:
+        return f"{name} runs short on {day:%a %d %b}"
+    return f"{short:,} components run short, {name} first on {day:%a %d %b}"
+
+
+def _off(baseline: Baseline) -> str:
+    tables = " and no ".join(baseline.projection.missing)
+    return f"Orders in jeopardy are off: the feed has no {tables}."
+
+
+def _paragraph(roots: pd.DataFrame, headline: str) -> str:
+    """The headline and the three dearest divergences in their own words."""
+    top = roots[roots["money_at_risk"] > 0].head(3)
+    if top.empty:
+        top = roots.head(3)
+    return headline + " First: " + "; ".join(top["sentence"]) + "."
