@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -54,8 +55,13 @@ def shift_days(days: pd.Series, count: float, *, working: bool) -> pd.Series:
     known = days.notna()
     moved = days.copy()
     plain = days[known].to_numpy().astype("datetime64[D]")
-    roll = "backward" if count >= 0 else "forward"
-    result = np.busday_offset(plain, int(count), roll=roll) if count else plain
+    steps = int(count)
+    if count > 0:
+        result = np.busday_offset(plain, steps, roll="backward")
+    elif count < 0:
+        result = np.busday_offset(plain, steps, roll="forward")
+    else:
+        result = plain
     moved[known] = result.astype("datetime64[us]")
     return moved.astype("datetime64[us]")
 
@@ -120,8 +126,8 @@ def clipped_hours(
     """
     parts = []
     for begin, end in buckets:
-        low = intervals["start_at"].clip(lower=begin)
-        high = intervals["end_at"].clip(upper=end)
+        low = intervals["start_at"].mask(intervals["start_at"] < begin, begin)
+        high = intervals["end_at"].mask(intervals["end_at"] > end, end)
         hours = ((high - low).dt.total_seconds() / 3600).clip(lower=0)
         summed = hours.groupby(intervals["resource_id"]).sum()
         parts.append(
@@ -197,4 +203,4 @@ def weekly_buckets(
         (monday + pd.Timedelta(weeks=k)).tz_localize(time_zone).tz_convert("UTC")
         for k in range(weeks + 1)
     ]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))

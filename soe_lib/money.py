@@ -105,7 +105,7 @@ def late_cost(lateness_days: pd.Series, clause: pd.DataFrame, params: MoneyParam
 
 
 def cost_per_day(clause: pd.DataFrame, params: MoneyParams) -> pd.Series:
-    """Return the mean cost of a day over the first week late: what the engine weighs. [money/day]"""
+    """Return the mean cost of a day over the first week late, as the engine weighs. [money/day]"""
     week = pd.Series(DAYS_PER_WEEK, index=clause.index)
     free = clause["penalty_threshold_days"].fillna(0.0)
     return late_cost(week + free, clause, params) / DAYS_PER_WEEK

@@ -99,7 +99,9 @@ def weekly_targets(
     ]
     mix = mix.sort_values(["family_id", "item_id", "valid_from_date"], kind="stable")
     parts: list[pd.DataFrame] = []
-    for row in plan.sort_values(["family_id", "site_id", "plan_month"]).itertuples(index=False):
+    ordered = plan.sort_values(["family_id", "site_id", "plan_month"], kind="stable")
+    totals = ordered["planned_qty"].to_numpy(float)
+    for row, total in zip(ordered.itertuples(index=False), totals, strict=True):
         here = mix[
             (mix["family_id"] == row.family_id)
             & (mix["site_id"].isna() | (mix["site_id"] == row.site_id))
@@ -114,7 +116,7 @@ def weekly_targets(
         weight = np.outer(
             here["mix_weight"].to_numpy(float), weeks["working_hours"].to_numpy(float)
         )
-        qty = largest_remainder(weight.reshape(-1), float(row.planned_qty), unit)
+        qty = largest_remainder(weight.reshape(-1), total, unit)
         parts.append(
             pd.DataFrame(
                 {
