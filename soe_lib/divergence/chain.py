@@ -9,6 +9,7 @@ This finds plausible causes; it does not share the lateness out among them.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,15 @@ from soe_lib.divergence.orders import waiting_for_receipts
 from soe_lib.divergence.projection import Projection
 
 KEYS = ["order_id", "line_id"]
-SUPPLY = ("supplier_short", "supplier_late", "purchase_past_due", "receipt_short")
+SUPPLY = (
+    "supplier_short",
+    "supplier_late",
+    "purchase_past_due",
+    "receipt_short",
+    "purchase_ordered_late",
+)
 PRECEDENCE = (
+    "late_in_schedule",
     "order_quantity_changed",
     "order_date_moved",
     "order_expedited",
@@ -41,13 +49,14 @@ PRECEDENCE = (
     "work_order_late",
     "resource_overloaded",
     "supply_after_promise",
+    "departure_late",
     "demand_not_covered",
     "orders_past_due",
     "demand_against_plan",
 )
 """Types that can stand behind a late order line, the most concrete first: the first one is its
 primary cause where several do."""
-_ORDER_TYPES = PRECEDENCE[:6]
+_ORDER_TYPES = PRECEDENCE[1:7]
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ def chain(
     edges["is_primary"] = ~edges.duplicated(KEYS)
     priced = edges.merge(late[[*KEYS, "late_cost"]], on=KEYS)
     behind = priced.groupby("divergence_id").agg(
-        orders=("late_cost", "size"), cost=("late_cost", "sum")
+        orders=("late_cost", "size"), cost=("late_cost", lambda cost: cost.sum(min_count=1))
     )
     own = rows["divergence_id"]
     orders = own.map(behind["orders"])
@@ -155,6 +164,8 @@ def _touched(
         ),
         bought.merge(of("supply_after_promise", *SUPPLY), on="item_id"),
         _above_plan(facts, late, rows),
+        _in_plan(late, links, of("late_in_schedule")),
+        _waiting_to_leave(facts, rows),
         waits.merge(of("material_shortage", "stock_record_wrong", *SUPPLY), on="item_id"),
         links.work_orders.rename(columns={"wo_id": "object_id"}).merge(
             of("work_order_late"), on="object_id"
@@ -180,6 +191,28 @@ def _above_plan(facts: Facts, late: pd.DataFrame, rows: pd.DataFrame) -> pd.Data
     asked["week_start_date"] = week_start(asked["requested_date"])
     columns = ["divergence_id", "divergence_type", "family_id", "week_start_date"]
     return asked.merge(above[columns], on=["family_id", "week_start_date"])
+
+
+def _in_plan(late: pd.DataFrame, links: Links, rows: pd.DataFrame) -> pd.DataFrame:
+    """Late lines that the published schedule has late, with the row of their family."""
+    lines = links.late_in_plan.merge(late[[*KEYS, "family_id"]], on=KEYS)
+    return lines.merge(rows.rename(columns={"object_id": "family"}), left_on="family_id",
+                       right_on="family")  # fmt: skip
+
+
+def _waiting_to_leave(facts: Facts, rows: pd.DataFrame) -> pd.DataFrame:
+    """Order lines on the shipments of each late departure."""
+    late = rows[rows["divergence_type"] == "departure_late"]
+    pairs = [
+        (one, kind, shipment)
+        for one, kind, evidence in zip(
+            late["divergence_id"], late["divergence_type"], late["evidence_filter"], strict=True
+        )
+        for shipment in json.loads(evidence)["shipment_id"]
+    ]
+    listed = pd.DataFrame(pairs, columns=["divergence_id", "divergence_type", "shipment_id"])
+    shipments = facts.tables["shipment"][["shipment_id", *KEYS]]
+    return listed.astype("str").merge(shipments, on="shipment_id")
 
 
 def _skills(facts: Facts) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soe_lib.calendars import week_start
+from soe_lib.calendars import site_day, week_start
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.names import at_least, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
@@ -185,8 +185,8 @@ def order_changes(facts: Facts) -> pd.DataFrame:
     Return what customers changed since the last cycle: new, cancelled, moved, resized orders.
 
     A quantity or date that moved back inside its tolerance is not reported; a new order is one
-    when it gives less notice than its item's lead time. Quantities deviate in ``uom``, dates in
-    days (negative = earlier, the shop floor gets less time).
+    when it was taken for a day inside the fences (frozen and slushy zone). Quantities deviate in
+    ``uom``, dates in days (negative = earlier, the shop floor gets less time).
     """
     events = facts.tables["order_change_event"]
     rows = events[(events["event_at"] > facts.since) & (events["event_at"] <= facts.as_of)]
@@ -273,14 +273,10 @@ def _changed(facts: Facts, own: pd.DataFrame, field: str) -> pd.DataFrame:
     if field == "qty":
         return own[100 * share.fillna(1.0) > params.order_change_pct]
     if field == "new":
-        notice = own["requested_date"] - own["first_seen_at"].dt.tz_convert(
-            facts.time_zone
-        ).dt.tz_localize(None)
-        lead = own["item_id"].map(facts.items["lead_time_days"])
+        notice = own["requested_date"] - site_day(own["first_seen_at"], facts.time_zone)
         fence = facts.params.fences.frozen_days + facts.params.fences.slushy_days
-        short = notice.dt.total_seconds() / 86_400 < lead.fillna(fence).astype(float)
-        own["severity"] = 1.0 + (lead.fillna(fence) - notice.dt.total_seconds() / 86_400)
-        return own[short | notice.isna()]
+        own["severity"] = 1.0 + fence - notice.dt.days.astype(float)
+        return own[(notice.dt.days < fence) | notice.isna()]
     return own
 
 
@@ -295,7 +291,7 @@ def _value(text: object) -> str:
 
 _DATED = ("requested_date", "expedite", "priority")
 _CHANGES: Mapping[str, tuple[str, str]] = {
-    "new": ("new", "new, with less notice than its lead time"),
+    "new": ("new", "new, inside the fences"),
     "cancel": ("cancelled", "cancelled"),
     "qty": ("quantity_changed", "quantity changed"),
     "requested_date": ("date_moved", "requested date moved"),

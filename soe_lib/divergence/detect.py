@@ -12,7 +12,13 @@ from soe_lib.divergence.chain import Chain, chain
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.links import Links
 from soe_lib.divergence.material import shortages
-from soe_lib.divergence.orders import late_receipts, order_lateness, past_due_items, uncovered_items
+from soe_lib.divergence.orders import (
+    late_in_schedule,
+    late_receipts,
+    order_lateness,
+    past_due_items,
+    uncovered_items,
+)
 from soe_lib.divergence.projection import NEEDED, Projection
 from soe_lib.divergence.rows import empty_rows
 
@@ -115,6 +121,11 @@ def _detectors(facts: Facts, baseline: Baseline) -> tuple[Detector, ...]:
             Detector("orders in jeopardy", NEEDED, lambda: _jeopardy(facts, baseline)),
             Detector("demand not covered", NEEDED, lambda: uncovered_items(facts, baseline.late)),
             Detector(
+                "promises that the schedule breaks",
+                NEEDED,
+                lambda: late_in_schedule(facts, baseline.late, baseline.links),
+            ),
+            Detector(
                 "purchases after the promise",
                 (*NEEDED, "purchase_order_line"),
                 lambda: late_receipts(facts, baseline.late, projection.pegging),
@@ -142,7 +153,11 @@ def _detectors(facts: Facts, baseline: Baseline) -> tuple[Detector, ...]:
             lambda: demand.order_changes(facts),
         ),
         *orders,
-        Detector("purchases", ("purchase_order_line",), lambda: supply.purchases(facts)),
+        Detector(
+            "purchases",
+            ("purchase_order_line",),
+            lambda: supply.purchases(facts, baseline.material),
+        ),
         Detector(
             "short receipts",
             ("goods_receipt_event", "purchase_order_line"),
@@ -177,7 +192,11 @@ def _detectors(facts: Facts, baseline: Baseline) -> tuple[Detector, ...]:
             ("inventory_balance", "item", "sales_order_line"),
             lambda: inventory.excess(facts),
         ),
-        Detector("departures", ("shipment",), lambda: logistics.departures(facts)),
+        Detector(
+            "departures",
+            ("shipment",),
+            lambda: logistics.departures(facts, projection.pegging, projection.promises),
+        ),
         Detector(
             "ship capacity",
             ("ship_capacity", "sales_order_line", "item", *NEEDED),

@@ -9,11 +9,11 @@ from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.links import Links
 from soe_lib.divergence.names import at_least, named
 from soe_lib.divergence.orders import KEYS
-from soe_lib.divergence.projection import Projection
 
-IN_PLAN = "late in the published schedule already"
 UNKNOWN = "no divergence found behind it"
 _WORDS = {
+    "late_in_schedule": "late in the published schedule already",
+    "departure_late": "its truck did not leave ({object})",
     "downtime": "{resource} stood",
     "running_slow": "{resource} runs slow",
     "scrap_above_plan": "scrap on {resource}",
@@ -24,6 +24,7 @@ _WORDS = {
     "purchase_past_due": "{item} overdue from its supplier",
     "receipt_short": "{item} received short",
     "stock_record_wrong": "stock record of {item}",
+    "purchase_ordered_late": "{item} ordered too late",
     "material_shortage": "{item} runs short",
     "work_order_late": "work order {object} is late",
     "supply_after_promise": "waits for a purchase of {item}",
@@ -41,7 +42,7 @@ _WORDS = {
 
 
 def orders_in_jeopardy(
-    facts: Facts, late: pd.DataFrame, chained: Chain, links: Links, projection: Projection
+    facts: Facts, late: pd.DataFrame, chained: Chain, links: Links
 ) -> pd.DataFrame:
     """
     Return the late order lines, dearest first.
@@ -52,7 +53,7 @@ def orders_in_jeopardy(
         Late lines, priced.
     chained
         Divergences with their late lines.
-    links, projection
+    links
         What the lines hang on.
 
     Returns
@@ -73,15 +74,11 @@ def orders_in_jeopardy(
     counts = edges.groupby(KEYS, as_index=False).size().rename(columns={"size": "num_causes"})
     rows = late.merge(first, on=KEYS, how="left").merge(counts, on=KEYS, how="left")
     rows = rows.merge(links.first_start, on=KEYS, how="left")
-    planned = planned_late(projection)
-    in_plan = pd.MultiIndex.from_frame(rows[KEYS]).isin(planned)
     why = rows["cause_id"].map(words)
     more = rows["num_causes"].fillna(0).astype(int)
     rows["why"] = [
-        (w + (f" (and {n - 1} more)" if n > 1 else ""))
-        if isinstance(w, str)
-        else (IN_PLAN if planned_so else UNKNOWN)
-        for w, n, planned_so in zip(why, more, in_plan, strict=True)
+        (w + (f" (and {n - 1} more)" if n > 1 else "")) if isinstance(w, str) else UNKNOWN
+        for w, n in zip(why, more, strict=True)
     ]
     names = named(rows["item_id"], facts.item_names)
     found = rows.assign(
@@ -112,18 +109,6 @@ def orders_in_jeopardy(
             "act_by_at",
         ]
     ].reset_index(drop=True)
-
-
-def planned_late(projection: Projection) -> pd.MultiIndex:
-    """Return (order_id, line_id) of lines that the published schedule itself had late."""
-    lots = projection.pegging[projection.pegging["supply_type"] == "lot"]
-    operations = projection.operations
-    name = operations["wo_id"] + "/" + operations["split_no"].astype("str")
-    ends = operations["published_end_at"].groupby(name).max().rename("planned_at")
-    pegged = lots.merge(ends, left_on="supply_id", right_index=True)
-    last = pegged.groupby(KEYS, as_index=False)["planned_at"].max()
-    due = projection.promises[[*KEYS, "due_at"]].merge(last, on=KEYS)
-    return pd.MultiIndex.from_frame(due.loc[due["planned_at"] > due["due_at"], KEYS])
 
 
 def _cause_words(facts: Facts, roots: pd.DataFrame) -> list[str]:

@@ -12,6 +12,8 @@ from soe_lib.divergence.projection import Projection
 
 MOST_LEVELS = 12
 """Levels of the bill of material that pegging follows."""
+PLAN_SHARE = 0.5
+"""Share of the lateness from which on the plan, not what happened since, is its first cause."""
 DELAY_HOURS = 1.0
 """An operation that starts this much after its published start is delayed. [h]"""
 
@@ -33,12 +35,16 @@ class Links:
         that has not started, and when the published schedule wants them.
     first_start
         ``order_id``, ``line_id``, ``start_at``: first start of work that has not begun.
+    late_in_plan
+        ``order_id``, ``line_id``, ``planned_late_days``: lines of which the published schedule
+        itself ends the work late, by at least half of the projected lateness.
     """
 
     work_orders: pd.DataFrame
     resources: pd.DataFrame
     components: pd.DataFrame
     first_start: pd.DataFrame
+    late_in_plan: pd.DataFrame
 
 
 def link(
@@ -92,7 +98,23 @@ def link(
         resources=resources[[*keys, "resource_id"]].drop_duplicates().reset_index(drop=True),
         components=components.drop(columns="wo_id").drop_duplicates().reset_index(drop=True),
         first_start=first,
+        late_in_plan=_late_in_plan(projection, late),
     )
+
+
+def _late_in_plan(projection: Projection, late: pd.DataFrame) -> pd.DataFrame:
+    keys = ["order_id", "line_id"]
+    lots = projection.pegging[projection.pegging["supply_type"] == "lot"]
+    operations = projection.operations
+    name = operations["wo_id"] + "/" + operations["split_no"].astype("str")
+    ends = operations["published_end_at"].groupby(name).max().rename("planned_at")
+    pegged = lots.merge(ends, left_on="supply_id", right_index=True)
+    last = pegged.groupby(keys)["planned_at"].max().reset_index()
+    rows = late[[*keys, "due_at", "lateness_days", "is_covered"]].merge(last, on=keys)
+    days = (rows["planned_at"] - rows["due_at"]).dt.total_seconds() / 86_400
+    rows = rows.assign(planned_late_days=days)
+    kept = rows["is_covered"] & (days > 0) & (days >= PLAN_SHARE * rows["lateness_days"])
+    return rows.loc[kept, [*keys, "planned_late_days"]].reset_index(drop=True)
 
 
 def work_order_pegging(

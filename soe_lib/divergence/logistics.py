@@ -14,54 +14,72 @@ KEYS = ["order_id", "line_id"]
 GONE = ("cancelled", "arrived")
 
 
-def departures(facts: Facts) -> pd.DataFrame:
+def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> pd.DataFrame:
     """
-    Return shipments that left late since the last cycle, or should have left and have not.
+    Return days on which trucks left late since the last cycle, or should have left and have not.
 
-    Money is what the orders on it lose by the delay, by their clauses.
+    A truck that waits for goods is no divergence of logistics: order lines that the projection
+    does not serve from stock are left out. A dock that fails stops all lanes of its site: late
+    departures of one site, day and reason are one divergence, of the lane where it is only one.
+    Money is what the orders on board lose by the delay, by their clauses.
+
+    Parameters
+    ----------
+    pegging, promises
+        Tables of the projection; empty without one.
     """
     rows = facts.tables["shipment"]
     rows = rows[(rows["status"] != "cancelled") & (rows["planned_departure_at"] <= facts.as_of)]
     left = rows["actual_departure_at"].where(rows["actual_departure_at"] <= facts.as_of)
     is_gone = left.notna() | rows["status"].isin(GONE)
     end = left.where(left.notna(), rows["planned_departure_at"].where(is_gone, facts.as_of))
-    rows = rows.assign(hours=(end - rows["planned_departure_at"]).dt.total_seconds() / 3600)
+    rows = rows.assign(
+        hours=(end - rows["planned_departure_at"]).dt.total_seconds() / 3600, is_waiting=~is_gone
+    )
     tolerance = facts.params.divergence.departure_late_hours
-    late = rows[
-        (rows["hours"] > tolerance)
-        & (~is_gone | (left > facts.since) | (rows["planned_departure_at"] > facts.since))
-    ]
+    is_news = ~is_gone | (left > facts.since) | (rows["planned_departure_at"] > facts.since)
+    late = rows[(rows["hours"] > tolerance) & is_news]
+    late = late[~(late["is_waiting"] & _waits_for_goods(late, pegging, promises))]
     if late.empty:
         return empty_rows()
-    late = late.assign(is_waiting=~is_gone[late.index], cost=_delay_cost(facts, late))
-    found = late.groupby("shipment_id", as_index=False).agg(
+    late = late.assign(
+        cost=_delay_cost(facts, late),
+        day=site_day(late["planned_departure_at"], facts.time_zone),
+        why=late["reason_code"].fillna("no reason given"),
+        site=late["site_id"].fillna(""),
+        lane=late["lane_id"].fillna("no lane"),
+    )
+    found = late.groupby(["site", "day", "why"], as_index=False).agg(
         actual_value=("hours", "max"),
         num_orders=("order_id", "nunique"),
-        carrier_id=("carrier_id", "first"),
-        lane_id=("lane_id", "first"),
-        site_id=("site_id", "first"),
-        reason_code=("reason_code", "first"),
+        carriers=("carrier_id", lambda ids: ", ".join(sorted(set(ids.dropna())))),
+        lanes=("lane", lambda ids: sorted(set(ids))),
+        shipments=("shipment_id", lambda ids: sorted(set(ids))),
         first_seen_at=("planned_departure_at", "min"),
         is_waiting=("is_waiting", "max"),
-        direct_cost=("cost", "sum"),
+        direct_cost=("cost", lambda cost: cost.sum(min_count=1)),
     )
-    found["object_id"] = found["shipment_id"]
+    one = found["lanes"].str.len() == 1
+    place = found["lanes"].str[0].where(one, found["site"])
+    found["site_id"] = found["site"]
+    found["object_id"] = place + " " + found["day"].dt.strftime("%Y-%m-%d")
+    found["object_id"] += (" " + found["why"]).where(found["object_id"].duplicated(keep=False), "")
     found["planned_value"] = 0.0
     found["deviation_days"] = found["actual_value"] / 24
     found["severity"] = found["actual_value"] / max(tolerance, 1e-9)
     found["act_by_at"] = pd.Series(facts.as_of, index=found.index).where(found["is_waiting"])
     found["sentence"] = [
-        f"shipment {s} ({c}, {lane}) "
-        + (f"is {h:.0f} h behind its departure" if waits else f"left {h:.0f} h late")
-        + (f" ({why})" if pd.notna(why) else "")
-        + f", {count_of(n, 'order')} on it"
-        for s, c, lane, h, waits, why, n in zip(
-            found["shipment_id"],
-            found["carrier_id"].fillna("no carrier"),
-            found["lane_id"].fillna("no lane"),
-            found["actual_value"],
+        f"{p}, {d:%a %d %b}: {count_of(len(s), 'truck')} ({c or 'no carrier'}) "
+        + ("not away, " if waits else "left late, ")
+        + f"{h:.0f} h behind ({why}), {count_of(n, 'order')} on board"
+        for p, d, s, c, waits, h, why, n in zip(
+            place,
+            found["day"],
+            found["shipments"],
+            found["carriers"],
             found["is_waiting"],
-            found["reason_code"],
+            found["actual_value"],
+            found["why"],
             found["num_orders"],
             strict=True,
         )
@@ -70,12 +88,22 @@ def departures(facts: Facts) -> pd.DataFrame:
         found,
         divergence_type="departure_late",
         subject="logistics",
-        object_type="shipment",
+        object_type="lane_day",
         owner_role="logistics",
         unit="h",
         evidence_table="shipment",
-        evidence={"shipment_id": found["shipment_id"]},
+        evidence={"shipment_id": found["shipments"]},
     )
+
+
+def _waits_for_goods(
+    late: pd.DataFrame, pegging: pd.DataFrame, promises: pd.DataFrame
+) -> pd.Series:
+    """Whether an order line on board is not served whole from stock."""
+    index = pd.MultiIndex.from_frame(late[KEYS])
+    coming = pd.MultiIndex.from_frame(pegging.loc[pegging["supply_type"] != "stock", KEYS])
+    missing = pd.MultiIndex.from_frame(promises.loc[~promises["is_covered"], KEYS])
+    return pd.Series(index.isin(coming) | index.isin(missing), index=late.index)
 
 
 def _delay_cost(facts: Facts, late: pd.DataFrame) -> pd.Series:

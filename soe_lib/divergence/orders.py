@@ -9,13 +9,15 @@ import pandas as pd
 
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.links import Links
-from soe_lib.divergence.names import at_least, count_of, named
+from soe_lib.divergence.names import at_least, count_of, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
 from soe_lib.money import clauses, late_cost
 from soe_lib.params import MoneyParams
 from soe_lib.tables import TABLES
 
 KEYS = ["order_id", "line_id"]
+FIXED_CLAUSES = ("flat", "per_day", "step")
+"""Clauses whose amount does not depend on the value of the line."""
 
 
 def priced_lines(
@@ -41,7 +43,8 @@ def priced_lines(
     pandas.DataFrame
         Promises in their order with ``customer_id``, ``customer_tier``, ``site_id``,
         ``family_id``, ``ordered_qty`` [uom], ``value`` and ``margin`` of the open part [money],
-        ``late_cost`` [money], ``penalty_type`` and ``price_source`` (the clause in words).
+        ``late_cost`` [money] (all three empty where the feed has no price), ``penalty_type`` and
+        ``price_source`` (the clause in words).
     """
     lines = tables.get("sales_order_line", TABLES["sales_order_line"].empty())
     lines = lines[lines["status"] == "open"]
@@ -61,12 +64,15 @@ def priced_lines(
     tiers = tables.get("customer_terms", TABLES["customer_terms"].empty())
     tiers = tiers.drop_duplicates("customer_id").set_index("customer_id")
     items = tables.get("item", TABLES["item"].empty()).drop_duplicates("item_id")
+    cost = late_cost(found["lateness_days"], scaled, params)
+    has_value = found["net_price"].notna() | found["net_value"].notna()
+    fixed = terms["penalty_type"].isin(FIXED_CLAUSES)
     return found.drop(columns=["net_price", "net_value", "margin_per_unit"]).assign(
         customer_tier=found["customer_id"].map(tiers["customer_tier"]),
         family_id=found["item_id"].map(items.set_index("item_id")["family_id"]),
-        value=scaled["value"],
-        margin=terms["margin"] * share,
-        late_cost=late_cost(found["lateness_days"], scaled, params),
+        value=scaled["value"].where(has_value),
+        margin=(terms["margin"] * share).where(found["margin_per_unit"].notna()),
+        late_cost=cost.where(has_value | fixed),
         penalty_type=terms["penalty_type"],
         price_source=clause_words(terms, params),
     )
@@ -264,6 +270,52 @@ def late_receipts(facts: Facts, late: pd.DataFrame, pegging: pd.DataFrame) -> pd
     )
 
 
+def late_in_schedule(facts: Facts, late: pd.DataFrame, links: Links) -> pd.DataFrame:
+    """
+    Return families of which the published schedule itself breaks promises, one row per family.
+
+    Nothing happened to these lines: the plan puts their work after the promise.
+    """
+    rows = late.merge(links.late_in_plan, on=KEYS)
+    if rows.empty:
+        return empty_rows()
+    grouped = rows.groupby("family_id", as_index=False).agg(
+        actual_value=("planned_late_days", "max"),
+        num_orders=("order_id", "size"),
+        site_id=("site_id", "first"),
+        due_at=("due_at", "min"),
+    )
+    grouped["object_id"] = grouped["family_id"]
+    grouped["planned_value"] = 0.0
+    grouped["deviation_days"] = grouped["actual_value"]
+    grouped["first_seen_at"] = facts.as_of
+    grouped["act_by_at"] = at_least(grouped["due_at"], facts.as_of)
+    tolerance = max(facts.params.divergence.order_late_hours, 1e-9)
+    grouped["severity"] = grouped["actual_value"] * 24 / tolerance
+    grouped["sentence"] = [
+        f"{f}: the published schedule itself ends the work of {count_of(n, 'order line')} after "
+        f"the promise, up to {d:.1f} days"
+        for f, n, d in zip(
+            grouped["family_id"], grouped["num_orders"], grouped["actual_value"], strict=True
+        )
+    ]
+    by_family = rows.groupby("family_id")
+    evidence: dict[str, Any] = {"status": "open"}
+    for name in (*KEYS, "item_id"):
+        ids = by_family[name].agg(lambda values: sorted(set(values)))
+        evidence[name] = look_up(grouped["family_id"], ids)
+    return finish(
+        grouped,
+        divergence_type="late_in_schedule",
+        subject="plan",
+        object_type="family",
+        owner_role="operations",
+        unit="days",
+        evidence_table="sales_order_line",
+        evidence=evidence,
+    )
+
+
 def past_due(facts: Facts) -> pd.DataFrame:
     """Return open order lines as promises known without a schedule: late as far as today."""
     lines = facts.tables["sales_order_line"]
@@ -295,13 +347,10 @@ def past_due_items(facts: Facts, late: pd.DataFrame) -> pd.DataFrame:
         ordered_qty=("ordered_qty", "sum"),
         num_orders=("order_id", "size"),
         first_due_at=("due_at", "min"),
-        direct_cost=("late_cost", "sum"),
         deviation_days=("lateness_days", "max"),
         site_id=("site_id", "first"),
         family_id=("family_id", "first"),
     )
-    has_price = late.groupby("item_id")["value"].sum() > 0
-    grouped["direct_cost"] = grouped["direct_cost"].where(grouped["item_id"].map(has_price))
     grouped["object_id"] = grouped["item_id"]
     grouped["planned_value"] = grouped["ordered_qty"]
     grouped["actual_value"] = grouped["ordered_qty"] - grouped["open_qty"]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.divergence.facts import Facts
-from soe_lib.divergence.names import named
+from soe_lib.divergence.names import count_of, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
 
 LEAST_HOURS = 4.0
@@ -28,58 +28,87 @@ def _events(facts: Facts) -> pd.DataFrame:
 
 def scrap(facts: Facts) -> pd.DataFrame:
     """
-    Return items and resources that since the last cycle scrap more than is usual.
+    Return resources, else items on a resource, that since the last cycle scrap more than usual.
 
     Plan is the resource's own ratio before, else 100 less the routing's yield, else nothing. The
-    ratio must exceed it by the tolerance and leave the binomial noise of the quantity made.
+    ratio must exceed it by the tolerance and leave the binomial noise of the quantity made. A
+    resource that scraps too much with all it makes is one divergence, not one per item.
     """
     events = _events(facts)
     events = events[(events["good_qty"].fillna(0) + events["scrap_qty"].fillna(0)) > 0]
-    keys = ["item_id", "resource_id"]
     is_new = events["event_at"] > facts.since
-    made = ["good_qty", "scrap_qty"]
+    past = events[~is_new].groupby("resource_id")[["good_qty", "scrap_qty"]].sum()
+    usual = 100 * past["scrap_qty"] / (past["good_qty"] + past["scrap_qty"])
+    routing = facts.tables["routing_alternate"].groupby("resource_id")["yield_pct"].mean()
+    usual = usual.combine_first(100 - routing.astype(float))
+    new = events[is_new].assign(
+        cost=events["scrap_qty"] * events["item_id"].map(facts.items["std_cost"])
+    )
+    by_resource = _scrap_ratios(facts, new, ["resource_id"], usual)
+    by_item = _scrap_ratios(facts, new, ["item_id", "resource_id"], usual)
+    by_item = by_item[~by_item["resource_id"].isin(by_resource["resource_id"])]
+    resource = named(by_resource["resource_id"], facts.resource_names)
+    item = named(by_item["item_id"], facts.item_names)
+    on = named(by_item["resource_id"], facts.resource_names)
+    parts = [
+        _scrap_rows(by_resource, by_resource["resource_id"], resource, "resource", facts),
+        _scrap_rows(
+            by_item,
+            by_item["item_id"] + " on " + by_item["resource_id"],
+            item + " on " + on,
+            "item_resource",
+            facts,
+        ),
+    ]
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else empty_rows()
+
+
+def _scrap_ratios(
+    facts: Facts, new: pd.DataFrame, keys: list[str], usual: pd.Series
+) -> pd.DataFrame:
+    """Return the groups whose scrap ratio leaves the usual one beyond tolerance and noise."""
     rows = (
-        events[is_new]
-        .groupby(keys, as_index=False)
+        new.groupby(keys)
         .agg(
             good_qty=("good_qty", "sum"),
             scrap_qty=("scrap_qty", "sum"),
+            cost=("cost", lambda cost: cost.sum(min_count=1)),
             first_seen_at=("event_at", "min"),
             orders=("wo_id", lambda ids: sorted(set(ids))),
+            items=("item_id", lambda ids: sorted(set(ids))),
         )
+        .reset_index()
     )
-    past = events[~is_new].groupby("resource_id")[made].sum()
-    usual = 100 * past["scrap_qty"] / (past["good_qty"] + past["scrap_qty"])
-    routing = facts.tables["routing_alternate"].groupby("resource_id")["yield_pct"].mean()
-    planned = rows["resource_id"].map(usual)
-    planned = planned.fillna(100 - rows["resource_id"].map(routing)).fillna(0.0)
     total = rows["good_qty"] + rows["scrap_qty"]
-    rows["planned_value"] = planned.astype(float)
+    rows["planned_value"] = look_up(rows["resource_id"], usual).fillna(0.0).astype(float)
     rows["actual_value"] = 100 * rows["scrap_qty"] / total
     share = (rows["planned_value"] / 100).clip(0.0, 1.0)
     noise = 100 * np.sqrt((share * (1 - share)).clip(lower=1e-6) / total)
     gap = rows["actual_value"] - rows["planned_value"]
     tolerance = facts.params.divergence.scrap_pct
-    rows = rows[(gap > tolerance) & (gap > SIGMAS * noise)].copy()
-    if rows.empty:
-        return empty_rows()
-    rows["object_id"] = rows["item_id"] + " on " + rows["resource_id"]
-    rows["site_id"] = rows["resource_id"].map(facts.resource_sites)
-    rows["family_id"] = rows["item_id"].map(facts.items["family_id"])
-    gap = gap[rows.index]
-    rows["direct_cost"] = (
-        gap / 100 * total[rows.index] * rows["item_id"].map(facts.items["std_cost"])
-    )
+    rows["direct_cost"] = rows["cost"] * gap / rows["actual_value"].where(rows["scrap_qty"] > 0)
     rows["severity"] = gap / max(tolerance, 1e-9)
-    rows["act_by_at"] = facts.as_of
+    return rows[(gap > tolerance) & (gap > SIGMAS * noise)]
+
+
+def _scrap_rows(
+    rows: pd.DataFrame, ids: pd.Series, names: pd.Series, object_type: str, facts: Facts
+) -> pd.DataFrame:
+    rows = rows.assign(
+        object_id=ids,
+        site_id=look_up(rows["resource_id"], facts.resource_sites),
+        act_by_at=facts.as_of,
+    )
     rows["sentence"] = [
-        f"scrap of {i} on {r}: {a:.1f} % against {p:.1f} % usual ({q:,.0f} units lost)"
-        for i, r, a, p, q in zip(
-            named(rows["item_id"], facts.item_names),
-            named(rows["resource_id"], facts.resource_names),
+        f"scrap of {name}: {a:.1f} % against {p:.1f} % usual ({q:,.0f} units lost"
+        + (f", {count_of(len(items), 'item')})" if object_type == "resource" else ")")
+        for name, a, p, q, items in zip(
+            names,
             rows["actual_value"],
             rows["planned_value"],
             rows["scrap_qty"],
+            rows["items"],
             strict=True,
         )
     ]
@@ -87,7 +116,7 @@ def scrap(facts: Facts) -> pd.DataFrame:
         rows,
         divergence_type="scrap_above_plan",
         subject="execution",
-        object_type="item_resource",
+        object_type=object_type,
         owner_role="operations",
         unit="%",
         evidence_table="work_order_progress_event",

@@ -57,7 +57,8 @@ def problem_statement(facts: Facts, baseline: Baseline, chained: Chain, currency
     headline = headline[0].upper() + headline[1:]
     if not baseline.projection.is_on:
         headline += " " + _off(baseline)
-    return Statement(headline, _paragraph(roots, headline), figures)
+    waited = roots[_have_orders(chained)]
+    return Statement(headline, _paragraph(waited if len(waited) else roots, headline), figures)
 
 
 def _figures(facts: Facts, baseline: Baseline, chained: Chain) -> dict[str, Any]:
@@ -65,8 +66,6 @@ def _figures(facts: Facts, baseline: Baseline, chained: Chain) -> dict[str, Any]
     over = baseline.load[baseline.load["overload_hours"] > 0]
     outside = baseline.demand[baseline.demand["is_outside"]]
     late = baseline.late
-    waited = roots["divergence_id"].isin(chained.touched["divergence_id"])
-    waited |= roots["divergence_type"] == "order_in_jeopardy"
     return {
         "projection_is_on": baseline.projection.is_on,
         "num_lines": len(baseline.projection.promises),
@@ -80,7 +79,7 @@ def _figures(facts: Facts, baseline: Baseline, chained: Chain) -> dict[str, Any]
         "num_short_components": len(baseline.material),
         "num_family_weeks_outside": len(outside),
         "num_divergences": len(roots),
-        "num_with_orders": int(waited.sum()),
+        "num_with_orders": int(_have_orders(chained).sum()),
     }
 
 
@@ -134,9 +133,12 @@ def _off(baseline: Baseline) -> str:
     return f"Orders in jeopardy are off: the feed has no {tables}."
 
 
+def _have_orders(chained: Chain) -> pd.Series:
+    """Whether late order lines wait behind each root."""
+    waited = chained.roots["divergence_id"].isin(chained.touched["divergence_id"])
+    return waited | (chained.roots["divergence_type"] == "order_in_jeopardy")
+
+
 def _paragraph(roots: pd.DataFrame, headline: str) -> str:
     """The headline and the three dearest divergences in their own words."""
-    top = roots[roots["money_at_risk"] > 0].head(3)
-    if top.empty:
-        top = roots.head(3)
-    return headline + " First: " + "; ".join(top["sentence"]) + "."
+    return headline + " First: " + "; ".join(roots["sentence"].head(3)) + "."

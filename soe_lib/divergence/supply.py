@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from soe_lib.calendars import site_day
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.names import at_least, named
 from soe_lib.divergence.rows import empty_rows, finish
@@ -42,8 +43,19 @@ def open_purchases(facts: Facts) -> pd.DataFrame:
     return found.drop(columns=["confirmed_date", "said_qty"])
 
 
-def purchases(facts: Facts) -> pd.DataFrame:
-    """Return open purchase lines past due, or confirmed later or shorter than required."""
+def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return open purchase lines past due, or confirmed later or shorter than required.
+
+    A supplier is late against the required date or, where we ordered with less than the item's
+    lead time, against the day that the lead time allows. What we ordered too late ourselves is a
+    divergence of its own kind, and only where the component runs short.
+
+    Parameters
+    ----------
+    material
+        Components that run short (``item_id``).
+    """
     lines = open_purchases(facts)
     if lines.empty:
         return empty_rows()
@@ -57,9 +69,15 @@ def purchases(facts: Facts) -> pd.DataFrame:
     expected = lines["promised_date"].fillna(lines["required_date"])
     overdue_days = (facts.today - expected).dt.days.astype(float)
     is_overdue = overdue_days > params.supplier_late_days
-    late_days = (lines["promised_date"] - lines["required_date"]).dt.days.astype(float)
+    tolerance = params.supplier_late_days
+    asked_days = (lines["promised_date"] - lines["required_date"]).dt.days.astype(float)
+    late_days = (lines["promised_date"] - _possible(facts, lines)).dt.days.astype(float)
+    is_late = (late_days > tolerance) & ~is_overdue
+    is_ours = (asked_days > tolerance) & ~is_late & ~is_overdue
+    is_ours &= lines["item_id"].isin(material["item_id"])
     parts = [
-        _late(facts, lines[(late_days > params.supplier_late_days) & ~is_overdue], late_days),
+        _late(facts, lines[is_late], late_days, "supplier_late"),
+        _late(facts, lines[is_ours], asked_days, "purchase_ordered_late"),
         _overdue(facts, lines[is_overdue], overdue_days, expected),
         _short(facts, lines),
     ]
@@ -67,14 +85,22 @@ def purchases(facts: Facts) -> pd.DataFrame:
     return pd.concat(kept, ignore_index=True) if kept else empty_rows()
 
 
-def _late(facts: Facts, late: pd.DataFrame, late_days: pd.Series) -> pd.DataFrame:
+def _possible(facts: Facts, lines: pd.DataFrame) -> pd.Series:
+    """Return the later of the required day and the day that the lead time allows."""
+    lead = lines["item_id"].map(facts.items["lead_time_days"]).fillna(0.0).astype(float)
+    ordered = site_day(lines["ordered_at"], facts.time_zone) + pd.to_timedelta(lead, unit="D")
+    return lines["required_date"].where(~(ordered > lines["required_date"]), ordered)
+
+
+def _late(facts: Facts, late: pd.DataFrame, late_days: pd.Series, kind: str) -> pd.DataFrame:
     late = late.copy()
     late["planned_value"] = 0.0
     late["actual_value"] = late["deviation_days"] = late_days[late.index]
     tolerance = max(facts.params.divergence.supplier_late_days, 1e-9)
     late["severity"] = late["deviation_days"] / tolerance
     late["sentence"] = [
-        f"{s} confirms {i} ({o}) for {p:%d %b}, required {r:%d %b}: {d:.0f} days late"
+        f"{s} confirms {i} ({o}) for {p:%d %b}, required {r:%d %b}"
+        + (f": {d:.0f} days late" if kind == "supplier_late" else "; ordered too late by us")
         for s, i, o, p, r, d in zip(
             late["supplier_id"],
             late["item_name"],
@@ -85,7 +111,7 @@ def _late(facts: Facts, late: pd.DataFrame, late_days: pd.Series) -> pd.DataFram
             strict=True,
         )
     ]
-    return _line_rows(late, "supplier_late", "days")
+    return _line_rows(late, kind, "days")
 
 
 def _overdue(

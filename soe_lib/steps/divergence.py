@@ -118,7 +118,7 @@ def find_divergences(run: Run) -> Found:
     baseline, stock = compare(facts, projection)
     chained, off = detect(facts, baseline)
     statement = problem_statement(facts, baseline, chained, run.snapshot.currency)
-    orders = orders_in_jeopardy(facts, baseline.late, chained, baseline.links, projection)
+    orders = orders_in_jeopardy(facts, baseline.late, chained, baseline.links)
     written = _tables(projection, baseline, chained, stock, orders, off)
     run.write(**written)
     run.say(
