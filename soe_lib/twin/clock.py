@@ -47,6 +47,11 @@ class Clock:
         return np.asarray((at.tz_convert("UTC") - self.origin) / pd.Timedelta(minutes=1))
 
     @cached_property
+    def _dates(self) -> list[str]:
+        days = self.first_day + pd.to_timedelta(np.arange(MOST_DAYS), unit="D")
+        return [str(text) for text in days.strftime("%Y-%m-%d")]
+
+    @cached_property
     def _midnights(self) -> list[float]:
         return [float(m) for m in self._hours[::24]]
 
@@ -65,7 +70,7 @@ class Clock:
 
     def date(self, day: int) -> str:
         """Return local day number ``day`` as ISO text."""
-        return str((self.first_day + pd.Timedelta(days=day)).date())
+        return self._dates[day]
 
     def instants(self, minutes: Sequence[float] | pd.Series) -> pd.Series:
         """Return minutes as instants UTC, rounded to the second."""

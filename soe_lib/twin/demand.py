@@ -13,7 +13,7 @@ from soe_lib.twin.plant import Plant
 from soe_lib.twin.structure import FAMILIES, FAMILY_CASES_PER_WEEK, FAMILY_SITE, LANE_DAYS
 
 ABC_WEIGHT = {"A": 5.0, "B": 2.0, "C": 1.0}
-LINES_PER_1000_CASES = 2.05
+LINES_PER_1000_CASES = 2.25
 PROMOTIONS = {("ENERGY", 11): 1.06, ("ENERGY", 12): 1.16, ("ENERGY", 13): 1.14, ("WATER", 9): 0.84}
 """Demand that the S&OP plan does not know, by family and week."""
 SEASON = {"COLA": 0.5, "ENERGY": 0.0, "WATER": -0.6, "ICETEA": -0.4, "JUICE": 0.3}
@@ -89,11 +89,13 @@ def draw_lines(plant: Plant, clock: Clock, seed: int, weeks: int) -> list[Line]:
     skus = plant.items[plant.items["item_type"] == "MTS"].set_index("item_id")
     customers = plant.customers.reset_index(drop=True)
     size = customers["size"].tolist()
+    order_days = [int(day) for day in customers["order_days"]]
+    families = skus["family_id"].to_dict()
     shares = item_shares(plant)
     drafts: list[tuple[float, str, int, int, int, str, float]] = []
     for week in range(weeks + 1):
         for family in FAMILIES:
-            items = [i for i in skus.index if skus.at[i, "family_id"] == family]
+            items = [str(i) for i, own in families.items() if own == family]
             weights = [shares[i] for i in items]
             total = expected_cases(family, week) * PROMOTIONS.get((family, week), 1.0)
             total *= 1 + 0.035 * normal(seed, "week", family, week)
@@ -102,12 +104,12 @@ def draw_lines(plant: Plant, clock: Clock, seed: int, weeks: int) -> list[Line]:
             for k in range(count):
                 key = (family, week, k)
                 who = pick(size, seed, "who", *key)
-                day = int(customers.at[who, "order_days"])
+                day = order_days[who]
                 if uniform(seed, "day?", *key) < 0.35:
                     day = int(5 * uniform(seed, "day", *key))
                 requested = week * 7 + day
                 site = FAMILY_SITE[family]
-                lead = 12.5 * lognormal(0.45, seed, "lead", who, site, requested)
+                lead = 13.5 * lognormal(0.4, seed, "lead", who, site, requested)
                 lead_days = round(min(max(lead, 4), 28))
                 hour = 7 + 11 * uniform(seed, "hour", who, site, requested)
                 ordered_day = requested - lead_days

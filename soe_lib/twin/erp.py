@@ -10,7 +10,7 @@ import pandas as pd
 from soe_lib.twin.books import Books
 from soe_lib.twin.demand import expected_cases
 from soe_lib.twin.files import write_csv, write_excel
-from soe_lib.twin.planner import SAFETY_WEEKS
+from soe_lib.twin.planner import safety_cases
 from soe_lib.twin.structure import LANE_DAYS
 
 MASTER_CREATED = "2026-07-01 08:00:00"
@@ -47,7 +47,7 @@ def safety_stocks(books: Books) -> pd.Series:
     for item, share in world.shares.items():
         family = str(world.items[item]["family_id"])
         weekly = share * expected_cases(family, 8)
-        found[item] = round(SAFETY_WEEKS * weekly * 0.5 / 10) * 10.0
+        found[item] = round(safety_cases(world, item) * 0.5 / 10) * 10.0
         for op in (10, 20):
             for component, per in world.needs[(item, op)]:
                 found[component] = found.get(component, 0.0) + per * weekly * 2 / 7

@@ -69,7 +69,7 @@ class Floor:
             if op.setup_at - early > now + 1e-6:
                 self._wake(resource, op.setup_at - early)
                 return
-            if op.lot.release <= now + 1e-6 and self._is_ready(op):
+            if self._is_ready(op):
                 queue.pop(place)
                 self._start(op)
                 return

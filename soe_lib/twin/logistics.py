@@ -145,7 +145,9 @@ def _slots(books: Books, folder: Path) -> None:
                         lost = 4 if incident.hours >= 12 else 1
                         trucks = TRUCKS_PER_LANE_DAY - lost
                         rows.append((incident.at, *fixed, trucks, incident.kind))
-    table = pd.DataFrame(rows, columns=["at", "day", "site", "lane", "cut_off", "cost", "trucks", "state"])
+    table = pd.DataFrame(
+        rows, columns=["at", "day", "site", "lane", "cut_off", "cost", "trucks", "state"]
+    )
     table = table[table["at"] <= books.until].sort_values(["at", "day", "lane"])
     write_csv(
         folder / "dock_slots.csv.gz",

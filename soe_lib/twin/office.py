@@ -15,7 +15,7 @@ from soe_lib.twin.structure import RESOURCES
 
 FROZEN_MINUTES, SLUSHY_MINUTES = 3 * 1440.0, 10 * 1440.0
 PURCHASE_COVER_DAYS = 7.0
-PURCHASE_SAFETY_DAYS = 4.0
+PURCHASE_SAFETY_DAYS = 6.0
 PLAN_HORIZON_DAYS = 26.0
 REPROMISE_SHARE = 0.75
 
@@ -105,12 +105,7 @@ class Office(Floor):
             for line in state.lines.values()
             if line.open_qty > 0 and line.key not in state.staged
         ]
-        booked: dict[tuple[str, int], float] = {}
-        for line in state.lines.values():
-            if line.status != "cancelled":
-                week = (line.item, line.requested // 7)
-                booked[week] = booked.get(week, 0.0) + line.qty
-        state.cut_booked = booked
+        state.cut_down = {name: list(stops) for name, stops in state.known_down.items()}
         state.cut_promises = {
             p.po + p.line: (p.promised, p.confirmed) for p in state.purchases if p.status == "open"
         }

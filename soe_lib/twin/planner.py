@@ -8,8 +8,9 @@ is expedited, so that there is something to improve on.
 from __future__ import annotations
 
 import math
-from bisect import insort
+from bisect import bisect_left, insort
 from dataclasses import dataclass
+from itertools import accumulate
 
 from soe_lib.twin.clock import FOREVER, WEEK_MINUTES, WorkTime, compose
 from soe_lib.twin.demand import expected_cases
@@ -17,15 +18,16 @@ from soe_lib.twin.state import Lot, Op, State, World
 from soe_lib.twin.structure import FAMILY_FILLER, FAMILY_SITE, FILLERS, MIXERS, RESOURCES, kind_of
 from soe_lib.twin.world import closed_rows
 
-SAFETY_WEEKS = 0.35
-COVER_DAYS = {"A": 6, "B": 11, "C": 18}
+SAFETY_WEEKS = {"A": 0.3, "B": 0.4, "C": 0.55}
+COVER_DAYS = {"A": 8, "B": 14, "C": 21}
 HORIZON_DAYS = 26
-EARLY_DAYS = 6.0
+EARLY_DAYS = 7.0
 CAMPAIGN_MINUTES = 30 * 60.0
 MIX_AHEAD_MINUTES = 24 * 60.0
+NEEDED_BEFORE_DUE = 4 * 1440.0
 FILL_YIELD = 0.993
-RESIDUAL = (0.0, 0.6, 0.85, 1.0, 1.0)
-"""Share of the forecast that is not yet ordered and still planned for, by week from now."""
+RESIDUAL = (0.03, 0.48, 0.86, 0.97, 1.0)
+"""Share of a week's forecast that is still to be ordered, by weeks from now."""
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Planner:
         self.bookings: dict[str, list[tuple[float, float]]] = {}
 
     def _known_time(self, resource: str) -> WorkTime:
-        known = [d for d in self.state.known_down.get(resource, []) if d[1] > self.now]
+        known = [d for d in self.state.cut_down.get(resource, []) if d[1] > self.now]
         if not known:
             return self.world.planned[resource]
         closed = closed_rows(resource, self.world.clock)
@@ -77,8 +79,7 @@ class Planner:
 
     def safety(self, item: str) -> float:
         """Return the stock below which a lot is planned. [cases]"""
-        family = str(self.world.items[item]["family_id"])
-        return SAFETY_WEEKS * self.world.shares[item] * expected_cases(family, 8)
+        return safety_cases(self.world, item)
 
     def _requirements(self) -> dict[str, list[tuple[float, float, str]]]:
         clock = self.world.clock
@@ -89,10 +90,8 @@ class Planner:
         for item, share in self.world.shares.items():
             family = str(self.world.items[item]["family_id"])
             for step, part in enumerate(RESIDUAL):
-                booked = self.state.cut_booked.get((item, week + step), 0.0)
-                rest = part * share * expected_cases(family, week + step) - booked
-                if rest > 0:
-                    found[item].append((clock.at((week + step) * 7 + 4, 12), rest, ""))
+                rest = part * share * expected_cases(family, week + step)
+                found[item].append((clock.at((week + step) * 7 + 4, 12), rest, ""))
         for needs in found.values():
             needs.sort()
         return found
@@ -117,6 +116,7 @@ class Planner:
                 if position < len(own):
                     lot = own[position]
                     lot.due = due
+                    lot.earliest = min(lot.earliest, max(self.now, due - EARLY_DAYS * 1440))
                     position += 1
                     left += lot.expected_good * FILL_YIELD
                     continue
@@ -137,7 +137,7 @@ class Planner:
             Op(lot, 10, FAMILY_FILLER[family], qty),
             Op(lot, 20, self.world.routes[(item, 20)][0][0], qty),
         ]
-        lot.release = max(self.now, due - EARLY_DAYS * 1440)
+        lot.earliest = max(self.now, due - EARLY_DAYS * 1440)
         return lot
 
     # capacity
@@ -201,15 +201,20 @@ class Planner:
             for component, per in self.world.needs[(lot.item, 10)]:
                 supply.take(component, per * op.qty)
                 if not component.startswith("BULK"):
-                    self.bookings.setdefault(component, []).append((op.setup_at, per * op.qty))
+                    self._want(component, op, lot.due, per)
+
+    def _want(self, component: str, op: Op, due: float, per: float) -> None:
+        """Ask purchasing for a component by when the lot should start, even if it will not."""
+        at = min(op.setup_at, max(self.now, due - NEEDED_BEFORE_DUE))
+        self.bookings.setdefault(component, []).append((at, per * op.qty))
 
     def _next_lot(self, waiting: list[Lot], resource: str, supply: Supply) -> tuple[Lot, float]:
         """Return the earliest due lot that can start, or one of the same family due soon after."""
         free = self.free_at[resource]
         best: tuple[float, float, str] | None = None
         ready: list[tuple[Lot, float]] = []
-        for lot in waiting[:40]:
-            at = max(free, lot.release)
+        for lot in waiting[:24]:
+            at = max(free, lot.earliest)
             for component, per in self.world.needs[(lot.item, 10)]:
                 if not component.startswith("BULK"):
                     at = max(at, supply.ready(component, per * lot.qty))
@@ -255,14 +260,14 @@ class Planner:
             if bulks.get(bulk):
                 made = bulks[bulk].pop(0)
             else:
-                made = self._new_bulk(bulk, need + supply.shortfall(bulk, 0.0), at, site)
+                made = self._new_bulk(bulk, need + supply.shortfall(bulk), at, site)
             made.due = at
             op = made.ops[0]
             self._book(op, max(self.now, at - MIX_AHEAD_MINUTES))
             supply.add(bulk, op.end_at, made.qty * 0.995)
             for component, per_litre in self.world.needs[(bulk, 10)]:
                 supply.take(component, per_litre * op.qty)
-                self.bookings.setdefault(component, []).append((op.setup_at, per_litre * op.qty))
+                self._want(component, op, lot.due, per_litre)
         return supply.ready(bulk, need)
 
     def _new_bulk(self, bulk: str, wanted: float, due: float, site: str) -> Lot:
@@ -272,7 +277,6 @@ class Planner:
         qty = min(max(math.ceil(wanted * 1.02 / step) * step, least), most)
         lot = add_lot(self.world, self.state, bulk, qty, due)
         lot.ops = [Op(lot, 10, MIXERS[site][0], qty)]
-        lot.release = self.now
         return lot
 
     def _schedule_packs(self) -> None:
@@ -289,7 +293,7 @@ class Planner:
         for op in sorted(packs, key=lambda op: (ready(op), op.lot.wo)):
             self._book(op, max(self.now, ready(op)))
             for component, per in self.world.needs[(op.lot.item, 20)]:
-                self.bookings.setdefault(component, []).append((op.setup_at, per * op.qty))
+                self._want(component, op, op.lot.due, per)
 
     # promises
 
@@ -326,10 +330,11 @@ class Supply:
 
     def __init__(self, world: World, state: State, now: float) -> None:
         self.entries: dict[str, list[tuple[float, float]]] = {}
+        self.totals: dict[str, list[float]] = {}
         self.taken: dict[str, float] = {}
-        for item in (*state.free, *state.phantom):
-            if item not in world.shares and item not in self.entries:
-                self.entries[item] = [(-FOREVER, stock_on_record(state, item))]
+        for item in sorted({*state.free, *state.phantom}):
+            if item not in world.shares:
+                self.add(item, -FOREVER, stock_on_record(state, item))
         for purchase in state.purchases:
             if purchase.status == "open":
                 day, qty = state.cut_promises.get(
@@ -340,29 +345,28 @@ class Supply:
 
     def add(self, item: str, at: float, qty: float) -> None:
         """Add a dated receipt."""
-        insort(self.entries.setdefault(item, []), (at, qty))
+        entries = self.entries.setdefault(item, [])
+        insort(entries, (at, qty))
+        self.totals[item] = list(accumulate(entry[1] for entry in entries))
 
     def take(self, item: str, qty: float) -> None:
         """Reserve a quantity."""
         self.taken[item] = self.taken.get(item, 0.0) + qty
 
-    def shortfall(self, item: str, qty: float) -> float:
-        """Return how much of what is taken and ``qty`` nothing covers."""
-        total = sum(entry[1] for entry in self.entries.get(item, []))
-        return self.taken.get(item, 0.0) + qty - total
+    def shortfall(self, item: str) -> float:
+        """Return how much of what is taken nothing covers; negative = left over."""
+        totals = self.totals.get(item)
+        return self.taken.get(item, 0.0) - (totals[-1] if totals else 0.0)
 
     def ready(self, item: str, qty: float) -> float:
-        """Return when ``qty`` more is there; FOREVER for bulk, a week for what can be bought."""
-        wanted = self.taken.get(item, 0.0) + qty - 1e-6
-        total = 0.0
-        for at, amount in self.entries.get(item, []):
-            total += amount
-            if total >= wanted:
-                return at
-        return FOREVER if item.startswith("BULK") else self._bought_at(item)
-
-    def _bought_at(self, item: str) -> float:
-        last = self.entries.get(item, [(0.0, 0.0)])[-1][0]
+        """Return when ``qty`` more is there; FOREVER for bulk, some days for what can be bought."""
+        totals = self.totals.get(item, [])
+        place = bisect_left(totals, self.taken.get(item, 0.0) + qty - 1e-6)
+        if place < len(totals):
+            return self.entries[item][place][0]
+        if item.startswith("BULK"):
+            return FOREVER
+        last = self.entries[item][-1][0] if item in self.entries else 0.0
         return max(last, 0.0) + WEEK_MINUTES / 7
 
 
@@ -392,9 +396,17 @@ def add_lot(world: World, state: State, item: str, qty: float, due: float) -> Lo
         created=state.now,
         due=due,
         release=state.now,
+        earliest=state.now,
     )
     state.lots[lot.wo] = lot
     return lot
+
+
+def safety_cases(world: World, item: str) -> float:
+    """Return the stock below which a lot of a SKU is planned. [cases]"""
+    record = world.items[item]
+    weekly = world.shares[item] * expected_cases(str(record["family_id"]), 8)
+    return SAFETY_WEEKS[str(record["abc_code"])] * weekly
 
 
 def _tool_counts(world: World) -> dict[str, int]:

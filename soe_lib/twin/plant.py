@@ -27,7 +27,7 @@ from soe_lib.twin.structure import (
     site_of,
 )
 
-MIX_MINUTES_PER_LITRE = {"NORD": 0.0052, "SUED": 0.0064}
+MIX_MINUTES_PER_LITRE = {"NORD": 0.0046, "SUED": 0.0062}
 PACK_SHARE = {"NORD": 0.68, "SUED": 0.45}
 """Packing minutes per minute of filling."""
 ALTERNATE_SLOWDOWN = 1.12
@@ -137,9 +137,9 @@ def _skus(rng: np.random.Generator) -> pd.DataFrame:
                     "supply_type": "make",
                     "item_type": "MTS",
                     "lead_time_days": 5.0,
-                    "lot_min_qty": 600.0,
+                    "lot_min_qty": 1000.0,
                     "lot_multiple_qty": 100.0,
-                    "lot_max_qty": 6000.0,
+                    "lot_max_qty": 7000.0,
                     "min_cover_days": 3.0,
                     "max_cover_days": 45.0,
                     "shelf_life_days": float(rng.choice([180.0, 270.0, 365.0])),

@@ -53,7 +53,7 @@ _ROWS: tuple[tuple[str, int, int, float, str, float, float, str], ...] = (
     ("breakdown", 7, 2, 13.0, "MIX-S1", 9, 9, MODERATE),
     ("breakdown", 9, 0, 20.0, "FIL-S1", 16, 16, SEVERE),
     ("breakdown", 11, 3, 7.5, "PAC-N1", 5, 5, MODERATE),
-    ("breakdown", 11, 6, 15.0, "FIL-S1", 39, 39, SEVERE),
+    ("breakdown", 11, 6, 15.0, "FIL-S1", 31, 31, SEVERE),
     ("scrap", 6, 2, 6.0, "FIL-N1", 4, 24, SLIGHT),
     ("scrap", 8, 1, 6.0, "FIL-S2", 10, 24, MODERATE),
     ("scrap", 11, 2, 6.0, "FIL-S1", 16, 24, SEVERE),

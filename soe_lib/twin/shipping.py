@@ -35,19 +35,20 @@ class Shipping(Office):
             room = {f"{site[0]}-{lane}": TRUCKS_PER_LANE_DAY * PALLETS_PER_TRUCK for lane in LANES}
             loads: dict[str, list[tuple[str, float]]] = {}
             for line in due:
-                qty = self._available(line)
-                pallets = qty / CASES_PER_PALLET
-                if qty <= 0 or pallets > room[line.lane]:
+                qty = self._available(line, room[line.lane] * CASES_PER_PALLET)
+                if qty <= 0:
                     continue
-                room[line.lane] -= pallets
+                room[line.lane] -= qty / CASES_PER_PALLET
                 loads.setdefault(line.lane, []).append((line.key, qty))
             for lane, load in sorted(loads.items()):
                 self._load(lane, day, load)
             loaded = {key for load in loads.values() for key, _ in load}
             self._plan_trucks(site, day, [line for line in due if line.key not in loaded])
 
-    def _available(self, line: Line) -> float:
+    def _available(self, line: Line, room: float) -> float:
+        """Pick what can leave: all of it, or a part that is worth a stop; 0 where nothing can."""
         stock = sum(float(b[1]) for b in self.state.batches[line.item])  # type: ignore[arg-type]
+        stock = min(stock, room)
         if stock >= line.open_qty - 1e-6:
             self._pick(line, line.open_qty)
             return line.open_qty

@@ -96,7 +96,8 @@ def _stops(books: Books, folder: Path) -> None:
             rows.append((begin, incident.target, begin, np.nan, False, reason, "breakdown", end))
             rows.append((end, incident.target, begin, end, False, reason, "breakdown", end))
     table = pd.DataFrame(
-        rows, columns=["at", "resource", "begin", "end", "planned", "reason", "category", "expected"]
+        rows,
+        columns=["at", "resource", "begin", "end", "planned", "reason", "category", "expected"],
     )
     table = table[(table["at"] <= books.until) & (table["expected"] >= first)]
     table = table[~(table["planned"] & (table["begin"] > books.until))]
@@ -138,7 +139,9 @@ def _crew(books: Books, folder: Path) -> None:
                     if start + 30 <= books.until:
                         gone = effects.missing.get((site, skill, day, code), 0)
                         rows.append((start + 30, *fixed, planned - gone))
-    table = pd.DataFrame(rows, columns=["at", "site", "day", "code", "skill", "planned", "start", "stop", "present"])
+    table = pd.DataFrame(
+        rows, columns=["at", "site", "day", "code", "skill", "planned", "start", "stop", "present"]
+    )
     table = table[table["at"] <= books.until]
     write_csv(
         folder / "crew.csv.gz",

@@ -34,7 +34,12 @@ class Op:
 
 @dataclass(slots=True, eq=False)
 class Lot:
-    """A work order; ``due`` moves with the orders, ``due_at`` is what the ERP was told first."""
+    """
+    A work order.
+
+    ``due`` moves with the orders, ``due_at`` is what the ERP was told first; before ``earliest``
+    the plan does not start it, though it is released.
+    """
 
     wo: str
     item: str
@@ -45,6 +50,7 @@ class Lot:
     created: float
     due: float
     release: float
+    earliest: float
     due_at: float = math.nan
     ops: list[Op] = field(default_factory=list)
     status: str = "planned"
@@ -143,7 +149,7 @@ class State:
     ordinals: dict[str, int] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     cut_lines: list[tuple[str, str, float, float]] = field(default_factory=list)
-    cut_booked: dict[tuple[str, int], float] = field(default_factory=dict)
+    cut_down: dict[str, list[Interval]] = field(default_factory=dict)
     cut_promises: dict[str, tuple[int, float]] = field(default_factory=dict)
     known_down: dict[str, list[Interval]] = field(default_factory=dict)
     staged: dict[str, tuple[str, float, float, list[tuple[str, str, float]]]] = field(

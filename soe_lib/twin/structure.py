@@ -25,14 +25,14 @@ FAMILY_FILLER = {
     "TONIC": "FIL-S2",
 }
 FAMILY_CASES_PER_WEEK = {
-    "COLA": 23_000.0,
-    "LEMON": 12_500.0,
-    "ORANGE": 11_000.0,
-    "WATER": 19_000.0,
-    "ENERGY": 21_500.0,
-    "ICETEA": 19_000.0,
-    "JUICE": 18_000.0,
-    "TONIC": 14_500.0,
+    "COLA": 24_000.0,
+    "LEMON": 11_800.0,
+    "ORANGE": 10_000.0,
+    "WATER": 20_500.0,
+    "ENERGY": 22_000.0,
+    "ICETEA": 19_600.0,
+    "JUICE": 18_800.0,
+    "TONIC": 15_200.0,
 }
 """Mean demand before season and promotion. [cases/week]"""
 MIXERS = {"NORD": ("MIX-N1",), "SUED": ("MIX-S1",)}
