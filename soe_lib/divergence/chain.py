@@ -4,7 +4,7 @@ The cause chain: a stopped line is one divergence with eleven orders, not twelve
 Every late order line hangs on work orders, resources and components (``links``). A divergence of
 one of those stands behind the line when the line waits for it; a divergence that another one
 explains is folded into it. What remains are the roots: one per thing that somebody must handle.
-This finds plausible causes; it does not share the lateness out among them.
+This finds plausible causes; it does not weigh them: a line's cost is shared out in equal parts.
 """
 
 from __future__ import annotations
@@ -67,14 +67,15 @@ class Chain:
     Attributes
     ----------
     roots
-        Divergences that no other explains, ``num_orders`` and ``money_at_risk`` of the late lines
-        behind them filled in. An order line counts at every root that it waits for: the column
-        does not add up over rows.
+        Divergences that no other explains, with ``num_orders``, the late lines behind them (a line
+        counts at every root that it waits for), and ``money_at_risk``, their own cost and their
+        share of what those lines cost: it adds up over rows.
     consequences
         The others, ``cause_id`` names their root.
     touched
         ``divergence_id`` (root), ``order_id``, ``line_id``: late lines behind each root, the
-        primary cause of a line first (``is_primary``).
+        primary cause of a line first (``is_primary``), and ``share``: the part of the line's cost
+        that counts at this root (equal parts; nobody has weighed the causes yet).
     """
 
     roots: pd.DataFrame
@@ -110,7 +111,9 @@ def chain(
     edges["divergence_id"] = edges["divergence_id"].map(root)
     edges = edges.drop_duplicates(["divergence_id", *KEYS])
     edges["is_primary"] = ~edges.duplicated(KEYS)
+    edges["share"] = 1.0 / edges.groupby(KEYS)["divergence_id"].transform("size")
     priced = edges.merge(late[[*KEYS, "late_cost"]], on=KEYS)
+    priced["late_cost"] = priced["late_cost"] * priced["share"]
     behind = priced.groupby("divergence_id").agg(
         orders=("late_cost", "size"), cost=("late_cost", lambda cost: cost.sum(min_count=1))
     )

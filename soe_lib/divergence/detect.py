@@ -36,6 +36,8 @@ class Baseline:
         The projection of doing nothing.
     late
         Order lines later than the tolerance, priced; without a projection those past due.
+    all_late
+        Order lines late at all, priced: what the sentence counts, as step 2 does.
     links
         What the late lines hang on.
     demand
@@ -48,6 +50,7 @@ class Baseline:
 
     projection: Projection
     late: pd.DataFrame
+    all_late: pd.DataFrame
     links: Links
     demand: pd.DataFrame
     load: pd.DataFrame

@@ -21,7 +21,7 @@ def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> p
     A truck that waits for goods is no divergence of logistics: order lines that the projection
     does not serve from stock are left out. A dock that fails stops all lanes of its site: late
     departures of one site, day and reason are one divergence, of the lane where it is only one.
-    Money is what the orders on board lose by the delay, by their clauses.
+    Money is what the delivered orders on board lose by the delay, by their clauses.
 
     Parameters
     ----------
@@ -107,16 +107,15 @@ def _waits_for_goods(
 
 
 def _delay_cost(facts: Facts, late: pd.DataFrame) -> pd.Series:
-    lines = facts.tables["sales_order_line"].drop_duplicates(KEYS)
+    """Cost of the delay of lines that are closed; that of open lines is in the projection."""
+    lines = facts.tables["sales_order_line"]
+    closed = lines[lines["status"] == "completed"].drop_duplicates(KEYS)
     known = late[[*KEYS, "shipped_qty", "hours"]].merge(
-        lines[[*KEYS, "item_id", "ordered_qty"]], on=KEYS, how="left"
+        closed[[*KEYS, "item_id", "ordered_qty"]], on=KEYS, how="left"
     )
     known["open_qty"] = known["shipped_qty"].fillna(known["ordered_qty"]).astype(float)
     known["lateness_days"] = known["hours"] / 24
-    tables = {
-        **facts.tables,
-        "sales_order_line": facts.tables["sales_order_line"].assign(status="open"),
-    }
+    tables = {**facts.tables, "sales_order_line": closed.assign(status="open")}
     known = known.drop(columns=["ordered_qty", "hours", "shipped_qty"])
     priced = priced_lines(known, tables, facts.params.money)
     return pd.Series(priced["late_cost"].to_numpy(), index=late.index)

@@ -16,6 +16,8 @@ from soe_lib.params import MoneyParams
 from soe_lib.tables import TABLES
 
 KEYS = ["order_id", "line_id"]
+LATE_DAYS = 1e-6
+"""Lateness below this is rounding. [days]"""
 FIXED_CLAUSES = ("flat", "per_day", "step")
 """Clauses whose amount does not depend on the value of the line."""
 
@@ -108,9 +110,9 @@ def clause_words(terms: pd.DataFrame, params: MoneyParams) -> pd.Series:
     return pd.Series(words, index=terms.index, dtype="str")
 
 
-def late_lines(facts: Facts, promises: pd.DataFrame) -> pd.DataFrame:
-    """Return priced promises that are later than the tolerance, dearest first."""
-    late = promises["lateness_days"] * 24 > facts.params.divergence.order_late_hours
+def late_lines(facts: Facts, promises: pd.DataFrame, tolerance_hours: float) -> pd.DataFrame:
+    """Return priced promises that are later than a tolerance [h], dearest first."""
+    late = promises["lateness_days"] > max(tolerance_hours / 24, LATE_DAYS)
     priced = priced_lines(promises[late], facts.tables, facts.params.money)
     ordered = priced.sort_values(
         ["late_cost", "lateness_days", *KEYS], ascending=[False, False, True, True], kind="stable"

@@ -40,11 +40,13 @@ COLUMNS = (
     "cause_id",
 )
 """
-Columns of ``divergences``. ``deviation`` is actual minus plan in ``unit``; ``direct_cost`` is what
-the divergence costs by itself [money] (empty = no price known), ``money_at_risk`` adds what the
-late order lines behind it cost; ``severity`` is the deviation in tolerances; ``act_by_at`` is the
-last responsible moment (``as_of`` = now); ``cause_id`` names the divergence that stands behind this
-one (empty = a root)."""
+Columns of ``divergences``.
+
+``deviation`` is actual minus plan in ``unit``; ``direct_cost`` is what the divergence costs by
+itself [money] (empty = no price known); ``money_at_risk`` adds its share of what the late order
+lines behind it cost, so that it adds up over rows; ``severity`` is the deviation in tolerances;
+``act_by_at`` is the last responsible moment (``as_of`` = now, empty = nothing left to act on);
+``cause_id`` names the divergence that stands behind this one (empty = a root)."""
 
 _TEXT = {
     "divergence_id",

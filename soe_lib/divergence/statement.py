@@ -15,11 +15,17 @@ from soe_lib.divergence.names import named
 
 @dataclass(frozen=True)
 class Statement:
-    """The sentence that opens the page, a longer paragraph, and the figures in both."""
+    """
+    The problem in words.
+
+    ``headline`` opens the page, ``paragraph`` adds the dearest divergences, ``figures`` are the
+    numbers in both, ``why_off`` says why no order can be projected (empty = they can).
+    """
 
     headline: str
     paragraph: str
     figures: dict[str, Any]
+    why_off: str
 
 
 def problem_statement(facts: Facts, baseline: Baseline, chained: Chain, currency: str) -> Statement:
@@ -37,6 +43,7 @@ def problem_statement(facts: Facts, baseline: Baseline, chained: Chain, currency
     """
     roots = chained.roots
     figures = _figures(facts, baseline, chained)
+    why_off = "" if baseline.projection.is_on else _off(baseline)
     parts = [_orders(baseline, figures, currency)]
     parts += [_capacity(facts, baseline, figures), _material(facts, baseline, figures)]
     said = [part for part in parts if part]
@@ -44,8 +51,8 @@ def problem_statement(facts: Facts, baseline: Baseline, chained: Chain, currency
         if baseline.projection.is_on:
             headline = f"Nothing diverged beyond tolerance; {said[0]}."
         else:
-            headline = f"Nothing diverged beyond tolerance. {_off(baseline)}"
-        return Statement(headline, headline, figures)
+            headline = f"Nothing diverged beyond tolerance. {why_off}"
+        return Statement(headline, headline, figures, why_off)
     tail = (
         f"{figures['num_divergences']:,} divergences need an owner"
         if figures["num_divergences"] > 1
@@ -56,20 +63,22 @@ def problem_statement(facts: Facts, baseline: Baseline, chained: Chain, currency
     headline = "; ".join([*said, tail]) + "."
     headline = headline[0].upper() + headline[1:]
     if not baseline.projection.is_on:
-        headline += " " + _off(baseline)
+        headline += " " + why_off
     waited = roots[_have_orders(chained)]
-    return Statement(headline, _paragraph(waited if len(waited) else roots, headline), figures)
+    paragraph = _paragraph(waited if len(waited) else roots, headline)
+    return Statement(headline, paragraph, figures, why_off)
 
 
 def _figures(facts: Facts, baseline: Baseline, chained: Chain) -> dict[str, Any]:
     roots = chained.roots
     over = baseline.load[baseline.load["overload_hours"] > 0]
     outside = baseline.demand[baseline.demand["is_outside"]]
-    late = baseline.late
+    late = baseline.all_late
     return {
         "projection_is_on": baseline.projection.is_on,
         "num_lines": len(baseline.projection.promises),
         "num_late_lines": len(late),
+        "num_in_jeopardy": len(baseline.late),
         "num_late_customers": int(late["customer_id"].nunique()) if len(late) else 0,
         "num_uncovered_lines": int((~late["is_covered"]).sum()) if len(late) else 0,
         "late_cost": float(late["late_cost"].sum()),
@@ -88,7 +97,7 @@ def _orders(baseline: Baseline, figures: dict[str, Any], currency: str) -> str:
     if not baseline.projection.is_on:
         if not late:
             return ""
-        oldest = float(baseline.late["lateness_days"].max())
+        oldest = float(baseline.all_late["lateness_days"].max())
         return f"{late:,} open order lines are past due, the oldest by {oldest:.0f} days"
     if not lines:
         return "no order line is open within the horizon"

@@ -127,6 +127,7 @@ def find_divergences(run: Run) -> Found:
             "headline": statement.headline,
             "paragraph": statement.paragraph,
             **statement.figures,
+            "why_off": statement.why_off,
             "notes": list(projection.notes),
             "off": off["sentence"].tolist(),
         },
@@ -152,7 +153,7 @@ def compare(facts: Facts, projection: Projection) -> tuple[Baseline, pd.DataFram
     """Return what actuals are compared with, and the projected stock of the short components."""
     weeks = facts.params.horizon.horizon_weeks
     promises = projection.promises if projection.is_on else past_due(facts)
-    late = late_lines(facts, promises)
+    late = late_lines(facts, promises, facts.params.divergence.order_late_hours)
     links = link(projection, late, facts.tables, facts.as_of)
     curve = stock_curve(facts, projection.needs, facts.as_of + pd.Timedelta(weeks=weeks))
     material = material_shortages(facts, curve, projection.needs, late, links)
@@ -165,6 +166,7 @@ def compare(facts: Facts, projection: Projection) -> tuple[Baseline, pd.DataFram
     baseline = Baseline(
         projection=projection,
         late=late,
+        all_late=late_lines(facts, promises, 0.0),
         links=links,
         demand=demand_vs_plan(facts, targets, weeks),
         load=constrained_resources(facts, projection.operations, weeks),

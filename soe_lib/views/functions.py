@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from soe_lib.impact import orders as impact_orders
+from soe_lib.impact import QUESTIONS
 from soe_lib.run import Run
 from soe_lib.views.blocks import Block, Grid, Headline, Note, Sentences, Tile, Tone, money, tiles
 from soe_lib.views.facts_of_run import flag, moment, number, plural, rows_of
@@ -48,7 +48,7 @@ def _page(run: Run, function: str) -> list[Block]:
     blocks: list[Block] = [
         blockers(run),
         _headline(run, function, own, tasks),
-        Note(impact_orders.QUESTIONS[function]),
+        Note(QUESTIONS[function]),
         _numbers(run, own, tasks),
     ]
     if function in ("customer_service", "finance"):
