@@ -54,7 +54,8 @@ def compare(results: Sequence[Result]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per scenario in the order given: ``scenario``, ``title``, ``description``,
-        ``levers``, the measures, ``delta_<measure>`` against doing nothing, ``status`` (rejected,
+        ``levers``, ``same_as`` (title of the scenario
+        whose schedule it is, where no lever of its own pays), the measures, ``delta_<measure>`` against doing nothing, ``status`` (rejected,
         recommended, dominated or open), ``is_rejected`` (its schedule breaks a rule),
         ``is_dominated`` (another is no worse in late lines, days, lateness, total and moves, and
         better in one), ``dominated_by`` (title), ``is_recommended`` (cheapest that is not
@@ -68,13 +69,14 @@ def compare(results: Sequence[Result]) -> pd.DataFrame:
                 "title": r.scenario.title,
                 "description": r.scenario.description,
                 "levers": ", ".join(r.scenario.levers) or "none",
+                "same_as": r.same_as,
                 **{name: r.measures[name] for name in MEASURES},
             }
             for r in results
         ],
-        columns=["scenario", "title", "description", "levers", *MEASURES],
+        columns=["scenario", "title", "description", "levers", "same_as", *MEASURES],
     )
-    rows = rows.astype({**dict.fromkeys(rows.columns[:4], "str"), **MEASURES})
+    rows = rows.astype({**dict.fromkeys(rows.columns[:5], "str"), **MEASURES})
     first = rows.iloc[0] if len(rows) else pd.Series(np.nan, index=rows.columns)
     for name in DELTAS:
         rows[f"delta_{name}"] = rows[name] - first[name]
@@ -125,8 +127,8 @@ def _reason(row: pd.Series, first: pd.Series, best: pd.Series | None) -> str:
         )
     if best is None:
         return ""
-    if not row["num_moves"] and abs(row["delta_total_cost"]) < 0.005:
-        return "finds nothing that pays: the same as doing nothing"
+    if row["same_as"]:
+        return f"no lever of its own pays: the same as '{row['same_as']}'"
     dearer = row["total_cost"] - best["total_cost"]
     words = f"costs {dearer:,.0f} more than '{best['title']}'" if dearer > 0.5 else "costs the same"
     if row["is_dominated"]:
