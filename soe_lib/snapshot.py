@@ -76,6 +76,10 @@ class Snapshot:
         """Whether the table was supplied and at least one row of it was loaded."""
         return int(self.manifest["tables"].get(name, {}).get("rows_loaded", 0)) > 0
 
+    def filled(self, name: str) -> tuple[str, ...]:
+        """Columns of a table that hold at least one value; none where it was not supplied."""
+        return tuple(self.manifest["tables"].get(name, {}).get("filled", ()))
+
     def table(self, name: str) -> pd.DataFrame:
         """Return a canonical table with all its columns typed; empty where it was not supplied."""
         if name not in self.manifest["tables"]:

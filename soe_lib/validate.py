@@ -96,6 +96,7 @@ def validate(
         "rows_loaded": len(good),
         "rows_quarantined": len(quarantined),
         "quarantined": {str(k): int(v) for k, v in sorted(by_rule.items())},
+        "filled": [name for name in contract.columns if good[name].notna().any()],
     }
     if raw.files:
         counts["driving_file"] = raw.files[0].path

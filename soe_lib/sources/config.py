@@ -110,9 +110,23 @@ class Source:
         }
 
     def statements(self) -> dict[str, str]:
-        """SQL text by canonical table, in the order of the contracts."""
-        found = {path.stem: path for path in sorted(self.folder.glob("*.sql"))}
-        return {name: found[name].read_text(encoding="utf-8") for name in TABLES if name in found}
+        """
+        SQL text by canonical table, in the order of the contracts.
+
+        A file that holds comments only supplies nothing (``soe new-source`` writes such files).
+        """
+        found: dict[str, str] = {}
+        for name in TABLES:
+            path = self.folder / f"{name}.sql"
+            if not path.is_file():
+                continue
+            try:
+                text = path.read_text(encoding="utf-8-sig")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SourceError(f"{path}: cannot be read: {error}; save it as UTF-8") from None
+            if without_comments(text):
+                found[name] = text
+        return found
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -218,6 +232,12 @@ def _root(name: str, config: SourceConfig, params_dir: Path, environ: Mapping[st
     if not root.is_dir():
         raise SourceError(f"source '{name}': folder {root} ({origin}) not found; set {variable}")
     return root.resolve()
+
+
+def without_comments(sql: str) -> str:
+    """Return SQL without comments; what stands in quotes is left as it is."""
+    pattern = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+    return pattern.sub(lambda m: m.group() if m.group()[0] in "'\"" else " ", sql).strip()
 
 
 def _header_assumptions(text: str) -> list[str]:

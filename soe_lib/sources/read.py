@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from soe_lib.sources.config import Source, SourceError
+from soe_lib.sources.config import Source, SourceError, without_comments
 from soe_lib.sources.files import OpenedFile, first_line, locate, open_file, quoted, views
 from soe_lib.sources.lines import Reject
 from soe_lib.tables import TABLES
@@ -92,11 +92,9 @@ def read_tables(source: Source, as_of: pd.Timestamp) -> dict[str, RawTable]:
 
 def bare_select(text: str, where: Path) -> str:
     """Return a mapping's one SELECT without comments; raises :class:`SourceError` otherwise."""
-    pattern = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
-    bare = pattern.sub(lambda m: m.group() if m.group()[0] in "'\"" else " ", text).strip()
-    bare = bare.rstrip(";").strip()
+    bare = without_comments(text).rstrip(";").strip()
     if not re.match(r"(?:select|with|from)\b", bare, re.IGNORECASE):
-        raise SourceError(f"{where}: expected one SELECT; delete the file if there is nothing yet")
+        raise SourceError(f"{where}: expected one SELECT, found: {bare[:60]}")
     outside = re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", "", bare)
     if ";" in outside:
         raise SourceError(f"{where}: expected one SELECT, found several statements")
