@@ -143,23 +143,16 @@ def _alert(folder: str, ledger: Ledger) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from soe_lib.features import feature_table, headline
-    from soe_lib.snapshot import check_report, take_snapshot
+    from soe_lib.check import check_text
+    from soe_lib.snapshot import take_snapshot
     from soe_lib.sources import load_source
 
     source = load_source(arguments.source, project_root() / "params" / "sources")
     as_of = _as_of(arguments.as_of, source.default_as_of, source.site_time_zone)
     snapshot = take_snapshot(source, as_of, Workspace.default())
-    with pd.option_context("display.width", 200, "display.max_columns", 20, "display.max_rows", 99):
-        print(check_report(snapshot).to_string(index=False))
-        print(f"\nfeed level: {headline(snapshot)}")
-        features = feature_table(snapshot)
-        print(features[["feature", "is_on", "sentence"]].to_string(index=False))
-    blockers = snapshot.blockers()
-    for blocker in blockers:
-        print(f"blocker: {blocker}")
+    print(check_text(snapshot))
     print(f"snapshot: {snapshot.path}")
-    return DONE_WITH_BLOCKERS if blockers else DONE
+    return DONE_WITH_BLOCKERS if snapshot.blockers() else DONE
 
 
 def _new_source(arguments: argparse.Namespace) -> int:
@@ -225,8 +218,10 @@ def _as_of(text: str, default: str | None, time_zone: str) -> pd.Timestamp:
         moment = pd.Timestamp(chosen)
     except ValueError:
         raise UsageError(f"--as-of {chosen}: not a date; write 2026-11-23T05:00") from None
+    if moment is pd.NaT:
+        raise UsageError(f"--as-of {chosen}: not a date; write 2026-11-23T05:00")
     if moment.tzinfo is None:
-        moment = moment.tz_localize(time_zone)
+        moment = moment.tz_localize(time_zone, ambiguous=True, nonexistent="shift_forward")
     return moment.tz_convert("UTC")
 
 
