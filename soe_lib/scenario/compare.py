@@ -54,8 +54,8 @@ def compare(results: Sequence[Result]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per scenario in the order given: ``scenario``, ``title``, ``description``,
-        ``levers``, ``same_as`` (title of the scenario
-        whose schedule it is, where no lever of its own pays), the measures, ``delta_<measure>`` against doing nothing, ``status`` (rejected,
+        ``levers``, ``same_as`` (title of the scenario whose schedule it is, where no lever of its
+        own pays), the measures, ``delta_<measure>`` against doing nothing, ``status`` (rejected,
         recommended, dominated or open), ``is_rejected`` (its schedule breaks a rule),
         ``is_dominated`` (another is no worse in late lines, days, lateness, total and moves, and
         better in one), ``dominated_by`` (title), ``is_recommended`` (cheapest that is not
@@ -76,7 +76,20 @@ def compare(results: Sequence[Result]) -> pd.DataFrame:
         ],
         columns=["scenario", "title", "description", "levers", "same_as", *MEASURES],
     )
-    rows = rows.astype({**dict.fromkeys(rows.columns[:5], "str"), **MEASURES})
+    return ranked(rows.astype({**dict.fromkeys(rows.columns[:5], "str"), **MEASURES}))
+
+
+def ranked(scenarios: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return scenarios with deltas, domination, recommendation and reasons computed anew.
+
+    Parameters
+    ----------
+    scenarios
+        Rows of :func:`compare`, or of several comparisons of one cycle one below the other; the
+        first is doing nothing. Only names and measures are read.
+    """
+    rows = scenarios.reset_index(drop=True)
     first = rows.iloc[0] if len(rows) else pd.Series(np.nan, index=rows.columns)
     for name in DELTAS:
         rows[f"delta_{name}"] = rows[name] - first[name]
