@@ -85,7 +85,7 @@ def orders_in_jeopardy(
         item_name=names,
         num_causes=more,
         cause_id=rows["cause_id"].fillna("").astype("str"),
-        act_by_at=at_least(rows["start_at"].fillna(facts.as_of), facts.as_of),
+        act_by_at=_act_by(facts, rows),
     )
     return found[
         [
@@ -109,6 +109,14 @@ def orders_in_jeopardy(
             "act_by_at",
         ]
     ].reset_index(drop=True)
+
+
+def _act_by(facts: Facts, rows: pd.DataFrame) -> pd.Series:
+    """First start of the work that a line waits for; without supply its due instant less lead."""
+    lead = rows["item_id"].map(facts.items["lead_time_days"]).fillna(0.0).astype(float)
+    last = rows["due_at"] - pd.to_timedelta(lead, unit="D")
+    at = rows["start_at"].fillna(last.where(~rows["is_covered"])).fillna(facts.as_of)
+    return at_least(at, facts.as_of)
 
 
 def _cause_words(facts: Facts, roots: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 from soe_lib.divergence.chain import Chain
 from soe_lib.divergence.detect import Baseline
 from soe_lib.divergence.facts import Facts
-from soe_lib.divergence.names import named
+from soe_lib.divergence.names import count_of, named
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,9 @@ def problem_statement(facts: Facts, baseline: Baseline, chained: Chain, currency
         else:
             headline = f"Nothing diverged beyond tolerance. {why_off}"
         return Statement(headline, headline, figures, why_off)
-    tail = (
-        f"{figures['num_divergences']:,} divergences need an owner"
-        if figures["num_divergences"] > 1
-        else "one divergence needs an owner"
-    )
-    if figures["num_with_orders"]:
-        tail += f", {figures['num_with_orders']:,} with orders waiting behind them"
-    headline = "; ".join([*said, tail]) + "."
+    if not said:
+        said = [f"{count_of(figures['num_divergences'], 'divergence')} beyond tolerance"]
+    headline = "; ".join(said) + "."
     headline = headline[0].upper() + headline[1:]
     if not baseline.projection.is_on:
         headline += " " + why_off
