@@ -31,11 +31,13 @@ class OrderFacts:
     ----------
     lines
         Schedule lines ordered by then, ``row`` = position, with quantity, dates and cancellation
-        as they stood; ``is_unreadable`` marks lines of which a change event cannot be read.
+        as they stood; ``gone_at`` is when the open rest left the book (cancelled, or completed
+        short: at the last delivery); ``is_unreadable`` marks lines of which a change event cannot
+        be read.
     changes
-        Changes known by then, oldest first: ``row``, ``change_field``, ``event_at``, ``known_at``,
-        ``event_date`` (site day), ``is_by_customer``, ``old_qty``, ``new_qty``, ``old_date``,
-        ``new_date``.
+        Changes known by then, in the order in which they became known: ``row``,
+        ``change_field``, ``event_at``, ``known_at``, ``event_date`` (site day),
+        ``is_by_customer``, ``old_qty``, ``new_qty``, ``old_date``, ``new_date``.
     deliveries
         Goods issues known by then: ``order_id``, ``line_id``, ``delivered_qty``, ``known_at``,
         ``issue_date``, ``proof_date`` (site days), ``is_derived`` (from the order line's last
@@ -73,6 +75,7 @@ def order_facts(
     events = _effective_events(tables, as_of)
     changes = _changes(lines, events, time_zone)
     lines = _with_cancellations(lines, events, as_of)
+    lines = _with_closings(lines, tables, as_of, time_zone)
     lines = _set_back(lines, changes[changes["known_at"] > as_of])
     unreadable = changes.loc[changes["is_unreadable"], "row"].unique()
     lines["is_unreadable"] = lines["row"].isin(unreadable)
@@ -193,11 +196,49 @@ def allocate(
     ].reset_index(drop=True)
 
 
+def allocate_claims(
+    rows: pd.DataFrame, sort_by: list[str], deliveries: pd.DataFrame, day: str
+) -> tuple[pd.DataFrame, pd.Series]:
+    """
+    Divide deliveries as :func:`allocate` does, when part of the schedule lines left the book.
+
+    A line that is gone (``gone_at``) keeps what it had received until then and no more, before the
+    lines that remain are served.
+
+    Parameters
+    ----------
+    rows
+        As for :func:`allocate`, with ``gone_at``.
+    deliveries
+        As for :func:`allocate`, with ``known_at``.
+
+    Returns
+    -------
+    tuple
+        The pairs of :func:`allocate`, and what each row could claim (``qty``, or what it had
+        received when it was gone), index of ``rows``. [uom]
+    """
+    is_gone = rows["gone_at"].notna()
+    claim = rows["qty"].astype(float).copy()
+    if not is_gone.any():
+        return allocate(rows, sort_by, deliveries, day), claim
+    pairs = allocate(rows, sort_by, deliveries, day)
+    by_row = rows.set_index("row")["gone_at"]
+    known = deliveries["known_at"].to_numpy()[pairs["delivery"].to_numpy()]
+    in_time = pairs[pd.Series(known <= by_row.loc[pairs["row"]].to_numpy(), index=pairs.index)]
+    had = in_time.groupby("row")["qty"].sum().reindex(rows["row"]).fillna(0.0)
+    claim = claim.where(~is_gone, np.minimum(claim, had.to_numpy()))
+    if not (is_gone & rows.duplicated(KEY, keep=False)).any():
+        return pairs, claim
+    asked = rows.assign(qty=claim, is_live=~is_gone)
+    return allocate(asked, ["is_live", *sort_by], deliveries, day), claim
+
+
 def _effective_events(tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
     events = table_of(tables, "order_change_event")
     events = without_superseded(events, as_of, "event_at")
     events = events.assign(known_at=known_at(events, "event_at"))
-    return events.sort_values(["event_at", "known_at", "event_id"], kind="stable")
+    return events.sort_values(["known_at", "event_at", "event_id"], kind="stable")
 
 
 def _changes(lines: pd.DataFrame, events: pd.DataFrame, time_zone: str) -> pd.DataFrame:
@@ -294,6 +335,23 @@ def _with_cancellations(
         cancelled_by=by.where(holds),
         cancel_known_at=known.where(holds),
     )
+
+
+def _with_closings(
+    lines: pd.DataFrame, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, time_zone: str
+) -> pd.DataFrame:
+    """Say when the open rest of a line left the book; a later closing did not happen."""
+    is_completed = (lines["status"] == "completed").to_numpy(bool)
+    gone = lines["cancel_known_at"]
+    if is_completed.any():
+        ever = pd.Timestamp.max.tz_localize("UTC")
+        all_ = deliveries_as_of(tables, lines[is_completed], ever, time_zone)
+        last = all_.groupby(KEY)["known_at"].max().rename("last_known_at")
+        closed = lines[KEY].merge(last, left_on=KEY, right_index=True, how="left")["last_known_at"]
+        closed = closed.where(closed.notna(), lines["ordered_at"])
+        gone = gone.where(~is_completed, closed)
+    later = is_completed & (gone > as_of).to_numpy(bool)
+    return lines.assign(status=lines["status"].where(~later, "open"), gone_at=gone.where(~later))
 
 
 def _set_back(lines: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ import pandas as pd
 
 from soe_lib.calendars import site_day
 from soe_lib.kpi.days import day_number, shift, to_days
-from soe_lib.kpi.facts import KEY, TINY, OrderFacts, allocate, order_facts, table_of
+from soe_lib.kpi.facts import KEY, TINY, OrderFacts, allocate_claims, order_facts, table_of
 from soe_lib.kpi.policy import OtifPolicy
 from soe_lib.kpi.references import (
     Missed,
@@ -39,6 +39,7 @@ LINE_COLUMNS = (
     *KEY,
     "schedule_no",
     "is_increase",
+    "ordered_at",
     "customer_id",
     "customer_tier",
     "item_id",
@@ -133,8 +134,8 @@ def evaluate(
     start, end, due = _window(lines, policy)
     by_customer = (lines["cancelled_by"] == "customer").to_numpy(bool)
     lines["is_cancelled_by_customer"] = by_customer & (lines["status"] == "cancelled").to_numpy()
-    serve = ["is_cancelled_by_customer", "period_date", "schedule_no", "is_increase"]
-    pairs = allocate(lines, serve, deliveries, "issue_date")
+    serve = ["period_date", "schedule_no", "is_increase"]
+    pairs, _ = allocate_claims(lines, serve, deliveries, "issue_date")
     taken = deliveries.iloc[pairs["delivery"].to_numpy()]
     pairs = pairs.assign(
         day=taken["day"].to_numpy(float), is_derived=taken["is_derived"].to_numpy(bool)
