@@ -97,7 +97,7 @@ def clause_words(terms: pd.DataFrame, params: MoneyParams) -> pd.Series:
         default
         if kind not in form
         else form[kind].format(0.0 if pd.isna(amount) else amount)
-        + (f", {free:g} days free" if free > 0 else "")
+        + (f", {free:g} {'day' if free == 1 else 'days'} free" if free > 0 else "")
         + (f", at most {cap:,.0f}" if pd.notna(cap) else "")
         for kind, amount, free, cap in zip(
             terms["penalty_type"],

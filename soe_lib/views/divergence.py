@@ -292,20 +292,20 @@ def _material(run: Run, found: Found) -> list[Block]:
         {
             "component": short["item_id"],
             "short from": [_day(at, run) for at in short["first_short_at"]],
-            "until": [_day(at, run) or "end of horizon" for at in short["short_until_at"]],
             "missing": short["missing_qty"].round(0),
-            "on hand": short["on_hand_qty"].round(0),
             "supplier": short["supplier_id"].fillna("–"),
             "order": short["po_id"].fillna("nothing on order"),
             "required": [_day(at, run) for at in short["required_date"]],
             "confirmed": [_day(at, run) for at in short["promised_date"]],
             "work orders": short["num_work_orders"],
-            "late order lines": short["num_orders"],
+            "late order lines that wait": [
+                f"{count}: {names[:44]}" + ("…" if len(names) > 44 else "") if count else "none"
+                for count, names in zip(short["num_orders"], short["order_ids"], strict=True)
+            ],
         }
     )
     if currency_of(run):
         shown[f"cost {currency_of(run)}"] = short["late_cost"].round(0)
-    shown["orders waiting"] = short["order_ids"].str.slice(0, 40)
     first = short["item_id"].head(CURVES)
     curves = found.stock[found.stock["item_id"].isin(first)]
     return [
