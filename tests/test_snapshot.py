@@ -26,7 +26,8 @@ ITEMS = "ITEM,FAM\n" + "".join(f"I{n},F\n" for n in range(5))
 ITEM_SQL = """SELECT "ITEM" AS item_id, "FAM" AS family_id, 'PC' AS uom, 'make' AS supply_type
 FROM items"""
 STOCK_SQL = """SELECT "ITEM" AS item_id, "LOC" AS location_id, "AT" AS balance_at,
-"QTY" AS on_hand_qty, CASE WHEN "LOC" = 'SCRAPYARD' THEN 'not our stock' END AS exclude_reason FROM stock"""
+"QTY" AS on_hand_qty, CASE WHEN "LOC" = 'SCRAPYARD' THEN 'not our stock' END AS exclude_reason
+FROM stock"""
 SQL = {"item": ITEM_SQL, "inventory_balance": STOCK_SQL}
 HEAD = "ITEM,LOC,AT,QTY\n"
 

@@ -138,7 +138,7 @@ def _open_book(
             wanted = sheet.lower() or next(iter(names), "")
             if wanted not in names:
                 raise SourceError(f"{path}: no sheet '{sheet}'; it has: {', '.join(names)}")
-            rows = book.parse(names[wanted], dtype=str, keep_default_na=False)
+            rows = pd.read_excel(book, sheet_name=names[wanted], dtype=str, keep_default_na=False)
     except (CalamineError, BadZipFile, ValueError) as error:
         if isinstance(error, SourceError):
             raise
