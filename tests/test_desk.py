@@ -93,6 +93,23 @@ def test_signing_is_for_ones_own_role(desk: Desk) -> None:
     assert (desk.standing().acts["act"] == "signature").sum() == 1
 
 
+def test_open_questions_block_the_signatures(desk: Desk) -> None:
+    """Tests that a question is answered by its own function, and that 'no' keeps it open."""
+    question = "Is skill filling there on Saturday?"
+    desk.select("soe_lead", SECRET, {**DECISION, "questions": {question: "operations"}}, AT)
+    with pytest.raises(DeskError, match="questions of the pressure test are open"):
+        desk.sign("finance", SECRET, AT)
+    with pytest.raises(DeskError, match="for Operations to answer"):
+        desk.answer("finance", SECRET, question, "yes", AT)
+    with pytest.raises(DeskError, match="yes, no, or until"):
+        desk.answer("operations", SECRET, question, "until", AT)
+    desk.answer("operations", SECRET, question, "no", AT)
+    assert desk.standing().open_questions == (question,)
+    desk.answer("operations", SECRET, question, "until", AT, "Saturday 14:00")
+    assert desk.standing().open_questions == ()
+    assert desk.sign("finance", SECRET, AT) == "finance"
+
+
 def test_published_cycle_is_closed(desk: Desk) -> None:
     """Tests that after the publication nothing of the decision can be changed."""
     _ready(desk)

@@ -19,6 +19,7 @@ from soe_lib.decision.governance import Governance, Person, Right
 from soe_lib.ledger import Ledger, LedgerError
 
 MIN_PASSPHRASE = 8
+ANSWERS = ("yes", "until", "no")
 ACT_COLUMNS = ("number", "act", "role", "person_id", "said_at", "text")
 
 
@@ -43,6 +44,8 @@ class Standing:
         Role to person for the signatures under the selected decision.
     missing
         Roles that still have to sign or approve, in the order of the governance file.
+    open_questions
+        Questions of the pressure test that no function has answered, or answered with no.
     published
         Content of the publication; empty = not published.
     acts
@@ -54,13 +57,19 @@ class Standing:
     is_verified: bool
     signed: Mapping[str, str]
     missing: tuple[str, ...]
+    open_questions: tuple[str, ...]
     published: Mapping[str, Any]
     acts: pd.DataFrame
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that a publication needs has been said."""
-        return bool(self.decision) and self.is_verified and not self.missing
+        return (
+            bool(self.decision)
+            and self.is_verified
+            and not self.missing
+            and not self.open_questions
+        )
 
 
 class Desk:
@@ -128,8 +137,9 @@ class Desk:
         Parameters
         ----------
         decision
-            ``scenario``, ``scenario_id``, ``reason``, ``approver_roles`` (roles that must approve
-            breaks of the fences), ``record_hash`` and whatever the record holds.
+            ``scenario``, ``reason``, ``approver_roles`` (roles that must approve breaks of the
+            fences), ``questions`` (question to the function that answers it; none may be open at
+            signing), ``record_hash`` and whatever the record holds.
 
         Raises
         ------
@@ -149,6 +159,38 @@ class Desk:
         number, _ = self._selected()
         self._say("verification", person_id, {"decision": number}, at)
 
+    def answer(
+        self,
+        person_id: str,
+        passphrase: str,
+        question: str,
+        word: str,
+        at: pd.Timestamp,
+        text: str = "",
+    ) -> None:
+        """
+        Answer an open question of the pressure test for one's own function.
+
+        Parameters
+        ----------
+        question
+            One of the selected decision's questions.
+        word
+            yes (it holds), until (it holds until the moment named in ``text``) or no.
+        """
+        person = self._authenticated(person_id, passphrase)
+        self._still_open()
+        number, decision = self._selected()
+        function = dict(decision.get("questions", {})).get(question)
+        if function is None:
+            raise DeskError(f"the selected decision has no question '{question}'")
+        if person.role != function:
+            raise DeskError(f"'{question}' is for {self.governance.title(function)} to answer")
+        if word not in ANSWERS or (word == "until" and not text.strip()):
+            raise DeskError("an answer is yes, no, or until with the moment in words")
+        content = {"decision": number, "question": question, "word": word, "text": text.strip()}
+        self._say("answer", person_id, content, at)
+
     def sign(self, person_id: str, passphrase: str, at: pd.Timestamp, text: str = "") -> str:
         """
         Sign the selected decision for one's own role; signing twice changes nothing.
@@ -166,6 +208,10 @@ class Desk:
             raise DeskError(
                 f"{person.name} ({self.governance.title(person.role)}) has nothing to sign here; "
                 f"wanted: {', '.join(self.governance.title(role) for role in wanted)}"
+            )
+        if still := self._open_questions(number, decision):
+            raise DeskError(
+                f"{len(still)} questions of the pressure test are open: {'; '.join(still[:3])}"
             )
         if person.role not in self._signed(number):
             content = {"decision": number, "role": person.role, "text": text.strip()}
@@ -230,6 +276,7 @@ class Desk:
             is_verified=bool(number) and verified,
             signed=signed,
             missing=tuple(role for role in wanted if role not in signed),
+            open_questions=self._open_questions(number, decision) if number else (),
             published=publications[-1][1] if publications else {},
             acts=self._acts(),
         )
@@ -241,6 +288,8 @@ class Desk:
             return "no scenario is selected"
         if not standing.is_verified:
             parts.append("the S&OE lead has not verified the decision")
+        if standing.open_questions:
+            parts.append(f"{len(standing.open_questions)} questions are open")
         if standing.missing:
             names = ", ".join(self.governance.title(role) for role in standing.missing)
             parts.append(f"not signed by {names}")
@@ -257,6 +306,14 @@ class Desk:
             if content["decision"] == decision_number:
                 found[str(content["role"])] = str(entry.person)
         return found
+
+    def _open_questions(self, number: int, decision: Mapping[str, Any]) -> tuple[str, ...]:
+        words = {
+            content["question"]: content["word"]
+            for _, content in self._contents("answer")
+            if content["decision"] == number
+        }
+        return tuple(q for q in decision.get("questions", {}) if words.get(q, "no") == "no")
 
     def _selected(self) -> tuple[int, dict[str, Any]]:
         decisions = self._contents("decision")
