@@ -193,7 +193,10 @@ def _orders(run: Run, found: Found) -> list[Block]:
         }
     )
     picture = [Picture(plot_orders_in_jeopardy(dots), "orders_in_jeopardy")] if len(dots) else []
-    title = f"{plural(len(orders), 'order line')} in jeopardy, dearest first"
+    count = plural(len(orders), "order line")
+    title = f"{count} in jeopardy, dearest first"
+    if found.projection is None:
+        title = f"{count} past due today; when they will leave is not known without a schedule"
     return [
         Grid(_order_rows(run, found), title=title, table="orders_in_jeopardy", rows=ROWS),
         *picture,

@@ -229,7 +229,7 @@ def _function(run: Run, impact: Impact, name: str) -> list[Block]:
     return [
         Grid(
             shown,
-            title=f"{_TITLES[name]}: {title}",
+            title=f"{_TITLES[name]}: {title}" if len(shown) else _TITLES[name],
             table=f"function_{name}_rows",
             rows=FEW,
             if_none=none,
