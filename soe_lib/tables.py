@@ -72,7 +72,7 @@ class Table:
 
     def empty(self) -> pd.DataFrame:
         """Return the table without rows, all columns typed."""
-        return pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in self.contracts})
+        return _empty(self.name).copy()
 
     def schema(self) -> pa.DataFrameSchema:
         """Return the pandera schema that a loaded table satisfies (types, nulls, key, rules)."""
@@ -728,6 +728,11 @@ def table(name: str) -> Table:
         return TABLES[name]
     except KeyError:
         raise KeyError(f"no canonical table '{name}'; known: {', '.join(TABLES)}") from None
+
+
+@cache
+def _empty(name: str) -> pd.DataFrame:
+    return pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in TABLES[name].contracts})
 
 
 @cache

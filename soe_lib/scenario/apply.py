@@ -21,7 +21,7 @@ HOURS_PER_WEEK = 168.0
 Tables = Mapping[str, pd.DataFrame]
 
 
-def problem_with(context: Context, levers: Sequence[Lever]) -> Problem:
+def problem_with(context: Context, levers: Sequence[Lever], base: Problem | None = None) -> Problem:
     """
     Return the problem with levers pulled.
 
@@ -31,6 +31,9 @@ def problem_with(context: Context, levers: Sequence[Lever]) -> Problem:
         Snapshot and parameters.
     levers
         Levers; the order does not matter.
+    base
+        Problem of the snapshot without levers, where it is at hand: only levers that change
+        tables build it anew.
     """
     tables = dict(context.tables)
     expedites = [lever for lever in levers if isinstance(lever, Expedite)]
@@ -39,7 +42,8 @@ def problem_with(context: Context, levers: Sequence[Lever]) -> Problem:
         tables["purchase_order_line"] = expedited(tables, expedites)
     if splits:
         tables["schedule_operation"] = split_lots(tables, context.as_of, splits)
-    problem = context.problem(tables)
+    is_fresh = base is None or bool(expedites) or bool(splits)
+    problem = context.problem(tables) if base is None or is_fresh else base
     overtime = [lever for lever in levers if isinstance(lever, Overtime)]
     if overtime:
         problem = _longer(problem, context, overtime)

@@ -44,7 +44,7 @@ _STANDARD = (
     Scenario(
         "edd_dispatch",
         "Dispatch by due date",
-        ("resequence",),
+        ("resequence", "alternate routing"),
         "The simple rule: every line runs the job that must start first, on its preferred line.",
     ),
     Scenario(
@@ -93,7 +93,7 @@ _STANDARD = (
         "minimal_change",
         "Minimal change",
         ("resequence", "alternate routing", "few moves"),
-        "Only the moves that pay for their unrest many times over.",
+        "Only the moves that save many times the price of their unrest.",
     ),
     Scenario(
         "best_of_all",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from soe_lib.money import holding_cost
+from soe_lib.money import holding_cost, rate
 from soe_lib.params import MoneyParams
 from soe_lib.scenario.context import OPERATION_KEY
 from soe_lib.scenario.difference import DECIDED_CHANGES
@@ -78,7 +78,7 @@ def changeovers(operations: pd.DataFrame, tables: Tables, money: MoneyParams) ->
     matrix = table_or_empty(tables, "setup_matrix")
     if matrix.empty or jobs.empty:
         found = jobs.assign(setup_hours=jobs["setup_minutes"] / 60)
-        found["cost"] = found["setup_hours"] * money.changeover_cost_per_hour
+        found["cost"] = found["setup_hours"] * _hourly(found["resource_id"], tables, money)
         return found[columns].reset_index(drop=True)
     group = table_or_empty(tables, "resource").set_index("resource_id")["resource_group"]
     keys = ["from_setup_family", "to_setup_family"]
@@ -100,8 +100,27 @@ def changeovers(operations: pd.DataFrame, tables: Tables, money: MoneyParams) ->
     hours = found["minutes"].fillna(jobs["setup_minutes"]) / 60
     return found.assign(
         setup_hours=hours.astype(float),
-        cost=(found["cost"] + hours * money.changeover_cost_per_hour).astype(float),
+        cost=(found["cost"] + hours * _hourly(found["resource_id"], tables, money)).astype(float),
     )[columns].reset_index(drop=True)
+
+
+def _hourly(resources: pd.Series, tables: Tables, money: MoneyParams) -> pd.Series:
+    """Price of an hour of changeover on each resource: the feed's rate, else the parameter."""
+    rates = table_or_empty(tables, "cost_rate")
+    default = money.changeover_cost_per_hour
+    known = {name: rate(rates, "changeover_hour", name, default)[0] for name in set(resources)}
+    return resources.map(known).astype(float)
+
+
+def with_rates(tables: Tables, money: MoneyParams) -> MoneyParams:
+    """Return the prices with the feed's own rates of holding and lost sales where it has any."""
+    rates = table_or_empty(tables, "cost_rate")
+    return money.model_copy(
+        update={
+            "holding_pct_per_year": rate(rates, "holding_pct", "*", money.holding_pct_per_year)[0],
+            "lost_sale_pct": rate(rates, "lost_sale_pct", "*", money.lost_sale_pct)[0],
+        }
+    )
 
 
 def change_costs(moves: pd.DataFrame, money: MoneyParams) -> pd.Series:

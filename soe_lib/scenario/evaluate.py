@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from soe_lib.scenario.apply import problem_with
 from soe_lib.scenario.catalogue import Scenario
+from soe_lib.scenario.context import as_published
+from soe_lib.scenario.levers import Lever
 from soe_lib.scenario.offers import offers
 from soe_lib.scenario.result import Result, Start, measured, verified
 from soe_lib.scenario.settle import settled
 from soe_lib.schedule import dispatch, solve
 
+ALL_LEVERS = "best_of_all"
 
-def evaluate(scenario: Scenario, start: Start) -> Result:
+
+def evaluate_all(scenarios: Sequence[Scenario], start: Start) -> tuple[Result, ...]:
+    """Compute scenarios in their order; each may build on those before it."""
+    results: list[Result] = []
+    for scenario in scenarios:
+        results.append(evaluate(scenario, start, results))
+    return tuple(results)
+
+
+def evaluate(scenario: Scenario, start: Start, earlier: Sequence[Result] = ()) -> Result:
     """
     Compute one scenario.
 
-    Levers that the schedule does not need are let go again: one after the other is left out, the
-    same sequence is replayed without it, and it stays out where that is cheaper in total. What
-    remains pulled pays for itself.
+    The search starts from the cheapest earlier result that uses no freedom beyond this scenario's,
+    else from the published schedule. Then what does not pay is let go: moves that help no order,
+    and levers, one by one. Where nothing of its own pays, a scenario is the earlier result that it
+    builds on and says so (``same_as``); so a further lever never makes a scenario dearer.
 
     Parameters
     ----------
@@ -24,21 +40,61 @@ def evaluate(scenario: Scenario, start: Start) -> Result:
         Which levers.
     start
         Snapshot, problem and doing nothing.
+    earlier
+        Results of this cycle computed before.
 
     Returns
     -------
     Result
-        Never raises for a bad schedule: its ``violations`` say what is wrong with it.
+        Verified; it never raises for a bad schedule: its ``violations`` say what is wrong.
     """
-    context = start.context
     if scenario.name == "do_nothing":
-        return verified(measured(scenario, start, start.problem, start.do_nothing, ()))
-    levers = offers(scenario.levers, context, start.problem, start.do_nothing)
-    problem = problem_with(context, levers) if levers else start.problem
+        return start.nothing
     if scenario.name == "edd_dispatch":
-        return verified(measured(scenario, start, problem, dispatch(problem, "edd"), levers))
-    schedule_params = context.params.schedule
-    may_reroute = "alternate routing" in scenario.levers
-    schedule = solve(problem, schedule_params, may_reroute=may_reroute)
-    found = verified(measured(scenario, start, problem, schedule, levers))
-    return settled(found, start)
+        schedule = dispatch(start.problem, "edd")
+        return verified(measured(scenario, start, start.problem, schedule, ()))
+    levers = _levers(scenario, start, earlier)
+    problem = problem_with(start.context, levers, start.problem)
+    base = _base(scenario, earlier)
+    schedule = solve(
+        problem if base is None else as_published(problem, base.schedule.operations),
+        start.context.params.schedule,
+        may_reroute="alternate routing" in scenario.levers,
+    )
+    found = measured(scenario, start, problem, schedule, levers)
+    found = settled(found, start)
+    if base is None or _is_own_answer(scenario) or found.total_cost < base.total_cost - 0.005:
+        return found
+    return replace(base, scenario=scenario, same_as=base.same_as or base.scenario.title)
+
+
+def _is_own_answer(scenario: Scenario) -> bool:
+    """Whether a scenario answers another question than 'what is cheapest?'."""
+    return "few moves" in scenario.levers or "delay low priority" in scenario.levers
+
+
+def _levers(scenario: Scenario, start: Start, earlier: Sequence[Result]) -> tuple[Lever, ...]:
+    """All levers together are those that stayed pulled before, and offers of kinds not yet seen."""
+    if scenario.name != ALL_LEVERS:
+        return offers(scenario.levers, start.context, start.problem, start.do_nothing)
+    seen = {kind for result in earlier for kind in result.scenario.levers}
+    fresh = [kind for kind in scenario.levers if kind not in seen]
+    kept = [
+        lever
+        for result in earlier
+        if not _is_own_answer(result.scenario)
+        and set(result.scenario.levers) < set(scenario.levers)
+        for lever in result.levers
+    ]
+    new = offers(fresh, start.context, start.problem, start.do_nothing)
+    return tuple(dict.fromkeys([*kept, *new]))
+
+
+def _base(scenario: Scenario, earlier: Sequence[Result]) -> Result | None:
+    free = set(scenario.levers)
+    usable = [
+        result
+        for result in earlier
+        if set(result.scenario.levers) <= free and not len(result.violations)
+    ]
+    return min(usable, key=lambda result: result.total_cost) if usable else None

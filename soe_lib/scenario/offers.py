@@ -9,7 +9,7 @@ import pandas as pd
 
 from soe_lib.calendars import weekly_buckets
 from soe_lib.scenario.apply import tier_of_demand
-from soe_lib.scenario.context import Context, components_of, late_lots
+from soe_lib.scenario.context import Context, late_lots
 from soe_lib.scenario.levers import (
     DelayLowPriority,
     Expedite,
@@ -20,10 +20,12 @@ from soe_lib.scenario.levers import (
 )
 from soe_lib.scenario.published import published_schedule, table_or_empty
 from soe_lib.scenario.rows import rows_of
-from soe_lib.schedule import Problem, Schedule
+from soe_lib.schedule import Problem, Schedule, component_needs
 
 SATURDAY_START = pd.Timedelta(days=5, hours=6)
 """Overtime where the calendar names none: Saturdays from 06:00 of the site."""
+WAITING = pd.Timedelta(days=1.5)
+"""Work that begins within this of a receipt may have waited for it (receipts have no hour)."""
 LARGEST_LOTS = 12
 """Lots that the lever 'split' may cut in two."""
 
@@ -51,7 +53,7 @@ def offers(
     if "overtime" in kinds:
         found += overtime(context, late, do_nothing)
     if "expedite" in kinds:
-        found += expedites(context, late, do_nothing)
+        found += expedites(context, problem, late, do_nothing)
     if "split" in kinds:
         found += splits(context, late)
     if "delay low priority" in kinds:
@@ -109,17 +111,17 @@ def _saturdays(
     return kept, [begin + weekly for begin in kept]
 
 
-def expedites(context: Context, late: pd.DataFrame, do_nothing: Schedule) -> list[Expedite]:
+def expedites(
+    context: Context, problem: Problem, late: pd.DataFrame, do_nothing: Schedule
+) -> list[Expedite]:
     """
     Return the open purchase order lines that late work waits for and that a supplier can pull in.
 
-    Nothing arrives before the day after the snapshot; the call must be made a day before the new
-    date at the latest.
+    Late work waits for a line where it begins within a day of its receipt and the stock and the
+    receipts before it do not reach. Nothing arrives before the day after the snapshot; the call
+    must be made a day before the new date at the latest.
     """
     lines = table_or_empty(context.tables, "purchase_order_line")
-    promises = do_nothing.promises
-    sold = set(promises.loc[promises["lateness_days"] > 1e-6, "item_id"])
-    wanted = components_of({*late["item_id"], *sold}, context.tables) | sold
     tomorrow = context.as_of.tz_localize(None).normalize() + pd.Timedelta(days=1)
     current = lines["promised_date"].fillna(lines["required_date"])
     gain = pd.to_timedelta(lines["expedite_days"], unit="D")
@@ -128,10 +130,10 @@ def expedites(context: Context, late: pd.DataFrame, do_nothing: Schedule) -> lis
     can = (
         (lines["status"] == "open")
         & lines["is_expedite_possible"].eq(True).fillna(False).astype(bool)
-        & lines["item_id"].isin(wanted)
         & (sooner < current)
     )
-    table = lines.assign(old_date=current, new_date=sooner)[can]
+    table = lines.assign(old_date=current, new_date=sooner)
+    table = table[can & table.index.isin(_awaited(context, problem, late, do_nothing))]
     table = table.sort_values(["po_id", "line_id", "old_date"], kind="stable")
     table = table.drop_duplicates(["po_id", "line_id"])
     return [
@@ -146,6 +148,40 @@ def expedites(context: Context, late: pd.DataFrame, do_nothing: Schedule) -> lis
         )
         for row in rows_of(table)
     ]
+
+
+def _awaited(
+    context: Context, problem: Problem, late: pd.DataFrame, do_nothing: Schedule
+) -> pd.Index:
+    """Index of the open purchase order lines whose receipt late work or a late line waits for."""
+    lines = table_or_empty(context.tables, "purchase_order_line")
+    lines = lines[lines["status"] == "open"]
+    needs = component_needs(problem, do_nothing)
+    needs = needs.assign(is_late=needs["wo_id"].isin(late["wo_id"]))
+    sold = do_nothing.promises[do_nothing.promises["lateness_days"] > 1e-6]
+    direct = pd.DataFrame(
+        {
+            "item_id": sold["item_id"],
+            "at": sold["promised_at"].fillna(context.horizon_end_at),
+            "qty": sold["open_qty"],
+            "is_late": True,
+        }
+    )
+    wanted = pd.concat([needs[["item_id", "at", "qty", "is_late"]], direct], ignore_index=True)
+    stock = dict(zip(problem.item_ids, problem.on_hand, strict=True))
+    day = lines["promised_date"].fillna(lines["required_date"]).dt.tz_localize("UTC")
+    arrivals = lines.assign(at=day, qty=lines["ordered_qty"] - lines["received_qty"].fillna(0))
+    found: list[object] = []
+    for item, own in arrivals.sort_values(["at", "po_id", "line_id"]).groupby("item_id"):
+        uses = wanted[wanted["item_id"] == item].sort_values("at", kind="stable")
+        before = float(stock.get(str(item), 0.0)) + own["qty"].cumsum() - own["qty"]
+        used = uses["qty"].cumsum().to_numpy()
+        for label, at, covered in zip(own.index, own["at"], before, strict=True):
+            begins = uses["at"]
+            soon = (begins >= at - WAITING) & (begins <= at + WAITING)
+            if (soon & uses["is_late"] & (used > covered + 1e-6)).any():
+                found.append(label)
+    return pd.Index(found)
 
 
 def splits(context: Context, late: pd.DataFrame) -> list[Split]:

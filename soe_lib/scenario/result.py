@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from soe_lib.impact import order_impact
-from soe_lib.scenario.catalogue import Scenario
+from soe_lib.scenario.catalogue import CATALOGUE, Scenario
 from soe_lib.scenario.context import Context, with_published_start
-from soe_lib.scenario.costs import TERMS, change_costs, changeovers, held_lots, lost_margin
+from soe_lib.scenario.costs import (
+    TERMS,
+    change_costs,
+    changeovers,
+    held_lots,
+    lost_margin,
+    with_rates,
+)
 from soe_lib.scenario.difference import moved_operations, moves_summary
 from soe_lib.scenario.fences import with_zone
 from soe_lib.scenario.levers import Lever, pulled_rows
@@ -56,6 +64,8 @@ class Result:
         The same as rows, with what each costs.
     measures
         Counts and money terms.
+    same_as
+        Title of the scenario whose schedule this is, because no lever of its own pays.
     """
 
     scenario: Scenario
@@ -69,6 +79,7 @@ class Result:
     levers: tuple[Lever, ...]
     pulled: pd.DataFrame
     measures: dict[str, Any]
+    same_as: str = ""
 
     @property
     def total_cost(self) -> float:
@@ -83,6 +94,12 @@ class Start:
     context: Context
     problem: Problem
     do_nothing: Schedule
+
+    @cached_property
+    def nothing(self) -> Result:
+        """Doing nothing, measured and verified: scenario 0."""
+        scenario = CATALOGUE["do_nothing"]
+        return verified(measured(scenario, self, self.problem, self.do_nothing, ()))
 
 
 def start_of(context: Context) -> Start:
@@ -101,6 +118,7 @@ def measured(
     """Measure what a schedule means, against doing nothing; it is not verified yet."""
     context, params = start.context, start.context.params
     tables = context.tables
+    money = with_rates(tables, params.money)
     operations = with_published_start(schedule.operations, _published(start.problem, start))
     schedule = replace(schedule, operations=operations)
     orders = order_impact(schedule.promises, tables, params.money)
@@ -123,11 +141,11 @@ def measured(
         "changeover_hours": float(changed["setup_hours"].sum()),
         **moves_summary(moves),
         "late_cost": float(orders["late_cost"].sum()),
-        "lost_margin": lost_margin(orders, params.money),
+        "lost_margin": lost_margin(orders, money),
         "overtime_cost": float(used["cost"].sum()),
         "expedite_cost": float(sum(lever.price for lever in levers)),
         "changeover_cost": float(changed["cost"].sum()),
-        "holding_cost": held_lots(schedule.pegging, schedule.promises, tables, params.money),
+        "holding_cost": held_lots(schedule.pegging, schedule.promises, tables, money),
         "change_cost": float(moves["change_cost"].sum()),
     }
     measures["total_cost"] = float(sum(measures[term] for term in TERMS))

@@ -10,7 +10,7 @@ import pandas as pd
 from soe_lib.run import Run, RunError
 from soe_lib.scenario.catalogue import scenarios
 from soe_lib.scenario.context import Context
-from soe_lib.scenario.evaluate import evaluate
+from soe_lib.scenario.evaluate import evaluate_all
 from soe_lib.scenario.identity import table_hash
 from soe_lib.scenario.result import Result, start_of
 from soe_lib.scenario.result_tables import result_tables
@@ -92,8 +92,7 @@ def explore_scenarios(run: Run) -> Explored:
             off = "What-if schedules are off: the feed has no open work order to schedule."
         else:
             _check_projection(run, start.do_nothing.operations)
-            wanted = scenarios(run.params.scenario.names)
-            results = tuple(evaluate(scenario, start) for scenario in wanted)
+            results = evaluate_all(scenarios(run.params.scenario.names), start)
     tables = result_tables(results, context)
     comparison = tables["scenarios"]
     chosen = comparison[comparison["is_recommended"]]

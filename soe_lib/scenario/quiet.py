@@ -1,0 +1,99 @@
+"""
+Moves that do not pay are taken back: the engine may retime everything, the shop floor may not.
+
+Order lines that a schedule serves better are ranked by what they save; the work of the first few
+stays as scheduled, all other work goes back to where doing nothing has it, and the whole is
+replayed. The number of lines that is cheapest in total wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from soe_lib.scenario.context import OPERATION_KEY, as_published, work_for
+from soe_lib.scenario.levers import FewMoves
+from soe_lib.scenario.orders import LINE_KEY
+from soe_lib.scenario.result import Result, Start, measured
+from soe_lib.schedule import right_shift
+
+STEPS = (1, 4, 16, 64)
+"""Numbers of better served lines whose work is kept, beside all of them."""
+TOLERANCE_DAYS = 1e-3
+"""A promise that becomes earlier by no more than this is not better. [days]"""
+
+
+def quietest(found: Result, start: Start) -> Result:
+    """
+    Return the cheapest result that keeps some of the moves of another.
+
+    Parameters
+    ----------
+    found
+        A scenario's result; the price of a move counts ``FewMoves.factor`` times where that lever
+        is pulled.
+    start
+        Snapshot, problem and doing nothing.
+
+    Returns
+    -------
+    Result
+        Not verified; never dearer, by that count, than ``found`` or than doing nothing.
+    """
+    better = better_lines(found, start)
+    counts = [count for count in STEPS if count < len(better)]
+    kept = [better.head(count) for count in counts] + ([better] if len(better) else [])
+    tried = [found, *(_keeping(found, lines, start) for lines in kept), _nothing(found, start)]
+    factor = max([1.0, *(lever.factor for lever in found.levers if isinstance(lever, FewMoves))])
+    return min(tried, key=lambda result: _counted(result, factor))
+
+
+def better_lines(found: Result, start: Start) -> pd.DataFrame:
+    """Return the promises that were late and are better served, the largest saving first."""
+    promises = found.schedule.promises
+    before = start.do_nothing.promises.set_index(LINE_KEY)["lateness_days"]
+    keys = pd.MultiIndex.from_frame(promises[LINE_KEY])
+    was = before.reindex(keys).to_numpy()
+    now = promises["lateness_days"]
+    cost = found.orders.set_index(LINE_KEY)["late_cost"].reindex(keys).to_numpy()
+    dear = start.nothing.orders.set_index(LINE_KEY)["late_cost"].reindex(keys).to_numpy()
+    better = promises.assign(_saved=dear - cost, _days=was - now)[
+        (was > TOLERANCE_DAYS) & (now < was - TOLERANCE_DAYS)
+    ]
+    return better.sort_values(
+        ["_saved", "_days", *LINE_KEY], ascending=[False, False, True, True], kind="stable"
+    )
+
+
+def _keeping(found: Result, lines: pd.DataFrame, start: Start) -> Result:
+    """Replay ``found`` with only the work of some lines moved."""
+    needed = work_for(found.schedule, lines, start.context.tables)
+    operations = found.schedule.operations
+    # what a better line waits for, and only where it was advanced or put on another resource
+    place = operations[OPERATION_KEY].merge(
+        start.do_nothing.operations[[*OPERATION_KEY, "resource_id", "start_at"]],
+        on=OPERATION_KEY,
+        how="left",
+    )
+    place.index = operations.index
+    is_advanced = (operations["start_at"] < place["start_at"]) | (
+        operations["resource_id"] != place["resource_id"]
+    )
+    is_kept = operations.index.isin(needed.index) & is_advanced
+    stays = ~is_kept & place["resource_id"].notna()
+    quiet = operations.assign(
+        resource_id=operations["resource_id"].where(~stays, place["resource_id"]),
+        start_at=operations["start_at"].where(~stays, place["start_at"]),
+    )
+    schedule = right_shift(as_published(found.problem, quiet))
+    return measured(found.scenario, start, found.problem, schedule, found.levers)
+
+
+def _nothing(found: Result, start: Start) -> Result:
+    """Return doing nothing under the scenario's name: no lever pulled, no move made."""
+    return replace(start.nothing, scenario=found.scenario, same_as=start.nothing.scenario.title)
+
+
+def _counted(result: Result, factor: float) -> float:
+    return result.total_cost + (factor - 1) * float(result.measures["change_cost"])
