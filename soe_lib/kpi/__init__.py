@@ -39,10 +39,13 @@ What exists, file by file
 ``fill``        fill_rates(tables, as_of, period, by=None), order_fulfilment(tables, as_of, period)
 ``backlog``     backlog_lines(tables, as_of, time_zone, basis), backlog(tables, as_of, period, ...),
                 backlog_flow(tables, begin, end, time_zone, basis) (the identity)
-``adherence``   baseline(schedule_operation, freeze_at), actual_operations(tables, as_of),
+``execution``, ``losses``, ``adherence_rows``, ``adherence``, ``work_orders`` (written, stand)
+                baseline(schedule_operation, freeze_at), actual_operations(tables, as_of, period),
                 adherence_operations(tables, as_of, period, freeze_at, params),
-                adherence(tables, as_of, period, freeze_at, params, by=None),
-                schedule_losses(...)
+                adherence(tables, as_of, period, freeze_at, params, by=""),
+                adherence_kpis(operations, as_of, period, params, by=""),
+                schedule_losses(tables, as_of, period, operations),
+                work_orders_on_time(tables, as_of, period, params)
 ``inventory``   turns_and_days(tables, as_of, period, ...), days_of_supply(...), cover_bands(...)
 ``capacity``    planned_load(...), utilisation(...), iso_ratios(...), demonstrated_capacity(...)
 ``plan_actual`` plan_accuracy(pairs, as_of, period), plan_at_lag(...), run_rate_forecast(...),

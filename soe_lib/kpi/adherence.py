@@ -19,7 +19,6 @@ with all that had been made of it by the week's end.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -27,100 +26,15 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.calendars import site_day
-from soe_lib.kpi.execution import OPERATION, actual_operations, baseline, planned_against_run
-from soe_lib.kpi.losses import CAUSES, loss_table, lost_hours
+from soe_lib.kpi.adherence_rows import adherence_operations
+from soe_lib.kpi.losses import loss_table, lost_hours
 from soe_lib.kpi.value import Kpi, Period, excluded_counts, measure, share
 from soe_lib.params import KpiParams
-
-__all__ = [
-    "CAUSES",
-    "actual_operations",
-    "adherence",
-    "adherence_kpis",
-    "adherence_operations",
-    "baseline",
-    "schedule_losses",
-]
-
-ADDED = (
-    "planned_hours",
-    "made_hours",
-    "lost_hours",
-    "main_loss",
-    "start_deviation_minutes",
-    "finish_deviation_minutes",
-    "is_start_on_time",
-    "is_finish_on_time",
-    "is_in_sequence",
-    "outcome",
-)
-"""Columns that :func:`adherence_operations` adds to those of ``execution.COLUMNS``."""
 
 _CELL = ["item_id", "op_no"]
 _CUTS = {"": ("", ""), "resource_id": ("resource_id", "actual_resource_id")}
 _EMPTY = "no published operation was due in the period"
 _HOURS = "in standard hours"
-
-
-def adherence_operations(
-    tables: Mapping[str, pd.DataFrame],
-    as_of: pd.Timestamp,
-    period: Period,
-    freeze_at: pd.Timestamp,
-    params: KpiParams,
-) -> pd.DataFrame:
-    """
-    Return plan and execution of a week, operation by operation, with what each dimension says.
-
-    Parameters
-    ----------
-    tables
-        ``schedule_operation``, ``work_order_progress_event``, ``work_order``; for standard hours
-        ``routing_alternate``; for causes ``downtime_event``.
-    as_of
-        Instant UTC: only what was true and recorded by then counts.
-    period
-        The week.
-    freeze_at
-        When the plan was in force, usually ``period.start_at``.
-    params
-        ``start_tolerance_minutes`` is the tolerance of starts and finishes.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns of ``execution.COLUMNS`` and :data:`ADDED`: hours [h], ``made_hours`` (of work not
-        in the plan: made within the week), deviations actual minus planned [min],
-        ``is_*`` empty where the operation is not in that dimension's population, ``outcome`` in
-        words (done, done early, done elsewhere, short, not started, not due, unscheduled, carried
-        over, pulled ahead, excluded), ``main_loss`` the cause that took most hours.
-    """
-    rows = planned_against_run(tables, as_of, period, freeze_at)
-    per_unit = rows["hours_per_unit"].fillna(0.0)
-    in_plan = rows["origin"] == "plan"
-    made = rows["good_qty"].where(in_plan, rows["week_good_qty"])
-    rows["planned_hours"] = rows["planned_qty"] * per_unit
-    rows["made_hours"] = made * per_unit
-    losses = lost_hours(rows, tables, as_of, period)
-    rows["lost_hours"] = losses.sum(axis=1)
-    largest = losses.to_numpy().argmax(axis=1) if len(rows) else np.array([], dtype=int)
-    causes = pd.Series(np.array(CAUSES, dtype=object)[largest], index=rows.index, dtype="str")
-    rows["main_loss"] = causes.where(rows["lost_hours"] > 1e-9, "")
-    until = min(as_of, period.end_at)
-    counted = in_plan & (rows["exclude_reason"] == "")
-    for name in ("start", "finish"):
-        actual = rows["actual_start_at" if name == "start" else "actual_end_at"]
-        planned = rows["planned_start_at" if name == "start" else "planned_end_at"]
-        minutes = (actual - planned).dt.total_seconds() / 60
-        tolerance = params.start_tolerance_minutes
-        within = minutes.abs() <= tolerance + 1e-9
-        matured = actual.notna() | (planned + pd.Timedelta(minutes=tolerance) <= until)
-        asked = counted & rows[f"is_due_to_{name}"] & matured
-        rows[f"{name}_deviation_minutes"] = minutes
-        rows[f"is_{name}_on_time"] = within.astype("boolean").where(asked)
-    rows["is_in_sequence"] = _in_sequence(rows, counted)
-    rows["outcome"] = _outcome(rows, params.start_tolerance_minutes)
-    return rows
 
 
 def adherence(
@@ -135,7 +49,8 @@ def adherence(
     """
     Return the adherence family of a week; ``by="resource_id"`` adds one cut per line.
 
-    See :func:`adherence_operations` for the arguments and :func:`adherence_kpis` for the KPIs.
+    The arguments are those of :func:`soe_lib.kpi.adherence_rows.adherence_operations`, the KPIs
+    those of :func:`adherence_kpis`.
     """
     rows = adherence_operations(tables, as_of, period, freeze_at, params)
     return adherence_kpis(rows, as_of, period, params, by=by)
@@ -155,7 +70,7 @@ def adherence_kpis(
     Parameters
     ----------
     operations
-        Result of :func:`adherence_operations`.
+        Result of :func:`soe_lib.kpi.adherence_rows.adherence_operations`.
     as_of, period, params
         As there; ``adherence_target_pct`` is the target of ``schedule_adherence``.
     by
@@ -191,86 +106,6 @@ def schedule_losses(
 ) -> pd.DataFrame:
     """Return lost hours by cause and resource; columns as in ``losses.loss_table``."""
     return loss_table(operations, lost_hours(operations, tables, as_of, period))
-
-
-def longest_ordered(ranks: np.ndarray) -> np.ndarray:
-    """
-    Mark the members of a longest non-decreasing subsequence.
-
-    Examples
-    --------
-    >>> longest_ordered(np.array([1, 4, 2, 3])).tolist()
-    [True, False, True, True]
-    """
-    tails: list[float] = []
-    ends: list[int] = []
-    previous = np.full(len(ranks), -1)
-    for place, rank in enumerate(np.asarray(ranks).tolist()):
-        length = bisect_right(tails, rank)
-        previous[place] = ends[length - 1] if length else -1
-        if length == len(tails):
-            tails.append(rank)
-            ends.append(place)
-        else:
-            tails[length] = rank
-            ends[length] = place
-    kept = np.zeros(len(ranks), dtype=bool)
-    place = ends[-1] if ends else -1
-    while place >= 0:
-        kept[place] = True
-        place = int(previous[place])
-    return kept
-
-
-def _in_sequence(rows: pd.DataFrame, counted: pd.Series) -> pd.Series:
-    """Say which due jobs that ran on their own line kept their order; jobs planned or started
-    together may stand in any order."""
-    own = (
-        counted
-        & rows["is_due_to_finish"]
-        & rows["actual_start_at"].notna()
-        & (rows["actual_resource_id"] == rows["resource_id"])
-    )
-    jobs = rows[own].assign(row=np.flatnonzero(own.to_numpy()))
-    jobs = jobs.sort_values(
-        ["resource_id", "actual_start_at", "planned_start_at", *OPERATION], kind="stable"
-    )
-    kept = np.full(len(rows), np.nan)
-    for _, line in jobs.groupby("resource_id", sort=True):
-        ranks = line["planned_start_at"].astype("int64").to_numpy()
-        kept[line["row"].to_numpy()] = longest_ordered(ranks)
-    return pd.Series(kept, index=rows.index).astype("boolean")
-
-
-def _outcome(rows: pd.DataFrame, tolerance: float) -> pd.Series:
-    full = rows["good_qty"] >= rows["planned_qty"] * (1 - 1e-9)
-    early = rows["finish_deviation_minutes"] < -tolerance
-    elsewhere = rows["actual_resource_id"].notna() & (
-        rows["actual_resource_id"] != rows["resource_id"]
-    )
-    planned = rows["origin"] == "plan"
-    words = np.select(
-        [
-            rows["exclude_reason"] != "",
-            ~planned,
-            ~rows["is_due_to_finish"],
-            full & elsewhere,
-            full & early,
-            full,
-            rows["actual_start_at"].isna(),
-        ],
-        [
-            "excluded",
-            rows["origin"],
-            "not due",
-            "done elsewhere",
-            "done early",
-            "done",
-            "not started",
-        ],
-        "short",
-    )
-    return pd.Series(words, index=rows.index, dtype="str")
 
 
 def _members(operations: pd.DataFrame, by: str) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
