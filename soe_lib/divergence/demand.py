@@ -260,7 +260,8 @@ def _changed(facts: Facts, own: pd.DataFrame, field: str) -> pd.DataFrame:
         if field == "priority":
             own["actual_value"] = (new - old).fillna(0.0)
             own["deviation_days"] = np.nan
-        own["severity"] = own["actual_value"].abs() / max(params.order_change_days, 1e-9)
+        moved_days = own["actual_value"].abs().fillna(0.0)
+        own["severity"] = (moved_days / max(params.order_change_days, 1e-9)).clip(lower=1.0)
         inside = own["actual_value"].abs() <= params.order_change_days
         # An expedite is a request, however short: it is never inside tolerance.
         return own[~inside | (field != "requested_date")].fillna({"actual_value": 0.0})
