@@ -15,8 +15,8 @@ from soe_lib.kpi.service import (
     make_to_order_service,
     service_attainment,
     service_level,
-    service_panel,
 )
+from soe_lib.kpi.service_panel import service_panel
 from soe_lib.kpi.value import Period
 from soe_lib.params import KpiParams
 from tests.kpi_tables import at, book, by_name, change, day, delivery, order, period, table
