@@ -27,6 +27,10 @@ ADDED = (
 )
 """Columns that :func:`adherence_operations` adds to those of ``execution.COLUMNS``."""
 
+CLOSED_SHORT_PCT = 5.0
+"""A completed lot that handled (good and scrap) less than its plan by more than this was closed
+short; below it, it is the usual yield and called done. [%]"""
+
 
 def adherence_operations(
     tables: Mapping[str, pd.DataFrame],
@@ -48,7 +52,7 @@ def adherence_operations(
     period
         The week.
     freeze_at
-        When the plan was in force, usually ``period.start_at``.
+        When the plan was in force, usually ``execution.week_opens_at(tables, period)``.
     params
         ``start_tolerance_minutes`` is the tolerance of starts and finishes.
 
@@ -58,8 +62,9 @@ def adherence_operations(
         Columns of ``execution.COLUMNS`` and :data:`ADDED`: hours [h], ``made_hours`` (of work not
         in the plan: made within the week), deviations actual minus planned [min],
         ``is_*`` empty where the operation is not in that dimension's population, ``outcome`` in
-        words (done, done early, done elsewhere, short, not started, not due, unscheduled, carried
-        over, pulled ahead, excluded), ``main_loss`` the cause that took most hours.
+        words (done, done early, done elsewhere, closed short, unfinished, not started, not due,
+        unscheduled, carried over, pulled ahead, excluded), ``main_loss`` the cause that took most
+        hours.
     """
     rows = planned_against_run(tables, as_of, period, freeze_at)
     per_unit = rows["hours_per_unit"].fillna(0.0)
@@ -139,31 +144,34 @@ def _in_sequence(rows: pd.DataFrame, counted: pd.Series) -> pd.Series:
 
 
 def _outcome(rows: pd.DataFrame, tolerance: float) -> pd.Series:
-    full = rows["good_qty"] >= rows["planned_qty"] * (1 - 1e-9)
+    handled = rows["good_qty"] + rows["scrap_qty"]
+    complete = rows["actual_end_at"].notna() | (rows["good_qty"] >= rows["planned_qty"])
+    closed_short = handled < rows["planned_qty"] * (1 - CLOSED_SHORT_PCT / 100)
     early = rows["finish_deviation_minutes"] < -tolerance
     elsewhere = rows["actual_resource_id"].notna() & (
         rows["actual_resource_id"] != rows["resource_id"]
     )
-    planned = rows["origin"] == "plan"
     words = np.select(
         [
             rows["exclude_reason"] != "",
-            ~planned,
+            rows["origin"] != "plan",
             ~rows["is_due_to_finish"],
-            full & elsewhere,
-            full & early,
-            full,
             rows["actual_start_at"].isna(),
+            ~complete,
+            closed_short,
+            elsewhere,
+            early,
         ],
         [
             "excluded",
             rows["origin"],
             "not due",
+            "not started",
+            "unfinished",
+            "closed short",
             "done elsewhere",
             "done early",
-            "done",
-            "not started",
         ],
-        "short",
+        "done",
     )
     return pd.Series(words, index=rows.index, dtype="str")

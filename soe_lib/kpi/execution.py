@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from soe_lib.calendars import OPEN_KINDS
 from soe_lib.kpi.facts import known_at, without_superseded
 from soe_lib.kpi.value import Period
 from soe_lib.tables import TABLES
@@ -61,6 +62,24 @@ def baseline(schedule: pd.DataFrame, freeze_at: pd.Timestamp) -> pd.DataFrame:
         .last()
     )
     return known[known["version_id"] == site.map(newest)]
+
+
+def week_opens_at(tables: Mapping[str, pd.DataFrame], period: Period) -> pd.Timestamp:
+    """
+    Return when the first line opens in the week: a schedule published by then is the week's plan.
+
+    A plan published on Monday before the first shift is the one that the shop works to; one
+    published later is a re-plan. Without a calendar the week opens at its first instant.
+    """
+    calendar = _table(tables, "resource_calendar")
+    opened = calendar[
+        calendar["calendar_kind"].isin(OPEN_KINDS)
+        & (calendar["end_at"] > period.start_at)
+        & (calendar["start_at"] < period.end_at)
+    ]
+    if opened.empty:
+        return period.start_at
+    return max(period.start_at, pd.Timestamp(opened["start_at"].min()))
 
 
 def actual_operations(
@@ -140,7 +159,7 @@ def planned_against_run(
     period
         The week. What ends exactly at its end belongs to it.
     freeze_at
-        Instant UTC at which the plan was in force, usually the beginning of the week.
+        Instant UTC at which the plan was in force, usually :func:`week_opens_at`.
 
     Returns
     -------
@@ -152,6 +171,7 @@ def planned_against_run(
         ``demand`` (the customer cancelled after the freeze: not the shop's miss).
     """
     schedule = _table(tables, "schedule_operation")
+    schedule = schedule[known_at(schedule, "published_at") <= as_of]
     plan = baseline(schedule, freeze_at)
     run = actual_operations(tables, as_of, period)
     run["item_id"] = run["wo_id"].map(_items_of(tables))
