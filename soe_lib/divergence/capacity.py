@@ -51,7 +51,7 @@ def constrained_resources(facts: Facts, operations: pd.DataFrame, weeks: int) ->
     slices = [(max(begin, facts.as_of), end) for begin, end in buckets if end > facts.as_of]
     stations = facts.tables["resource"].set_index("resource_id")["capacity_parallel"].fillna(1.0)
     calendar = facts.tables["resource_calendar"]
-    columns = ["resource_id", "start_at", "end_at", "calendar_kind"]
+    columns = ["resource_id", "start_at", "end_at", "calendar_kind", "capacity"]
     closed = pd.concat([calendar[columns], _open_stops(facts)[columns]], ignore_index=True)
     offered = capacity_hours(closed, slices, stations)
     at = at_least(operations["due_by_at"], facts.as_of)
@@ -96,6 +96,7 @@ def _open_stops(facts: Facts) -> pd.DataFrame:
             "start_at": still["start_at"],
             "end_at": end.where(end > facts.as_of, unknown),
             "calendar_kind": "down",
+            "capacity": pd.Series(float("nan"), index=still.index),
         }
     )
 
