@@ -212,7 +212,7 @@ def _as_of(text: str, default: str | None, time_zone: str) -> pd.Timestamp:
     chosen = text or default
     if not chosen:
         now = pd.Timestamp.now(tz=time_zone)
-        monday = (now - pd.Timedelta(days=now.dayofweek)).normalize() + pd.Timedelta(hours=5)
+        monday = (now - pd.Timedelta(days=now.day_of_week)).normalize() + pd.Timedelta(hours=5)
         return (monday if monday <= now else monday - pd.Timedelta(days=7)).tz_convert("UTC")
     try:
         moment = pd.Timestamp(chosen)
