@@ -11,6 +11,7 @@ from soe_lib.scenario.compare import compare, cost_terms
 from soe_lib.scenario.context import Context
 from soe_lib.scenario.difference import moved_promises
 from soe_lib.scenario.floor import with_floor_needs, with_promised_date
+from soe_lib.scenario.lever_specs import specs_of
 from soe_lib.scenario.pressure import PressureTest, pressure_of
 from soe_lib.scenario.result import Result
 
@@ -140,6 +141,7 @@ SHAPES: dict[str, dict[str, str]] = {
         "cost": _NUMBER,
         "act_by_at": _AT,
     },
+    "lever_specs": {"spec": _TEXT},
     "pressure": {
         "subject": _TEXT,
         "status": _TEXT,
@@ -232,6 +234,7 @@ def _rows_of(
         "scenario_capacity": capacity_effect(result, context),
         "scenario_violations": result.violations,
         "levers": result.pulled,
+        "lever_specs": specs_of(result.levers),
         "pressure": test.summary,
         "pressure_rows": test.rows,
     }

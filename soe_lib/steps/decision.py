@@ -58,6 +58,8 @@ class Pack:
         What the proposal needs beside the six signatures, and what goes up to S&OP.
     questions
         Open questions of the pressure test of the proposed scenario.
+    proposal
+        The chosen schedule with what it changes: what a publication is made of.
     preview
         What APS, ERP and MES would receive; nothing is sent.
     messages
@@ -79,6 +81,7 @@ class Pack:
     approvals: pd.DataFrame
     escalations: pd.DataFrame
     questions: pd.DataFrame
+    proposal: Proposal
     preview: Mapping[str, pd.DataFrame]
     messages: pd.DataFrame
     valid_until_at: pd.Timestamp
@@ -168,6 +171,7 @@ def prepare_decision(run: Run, scenario: str = "") -> Pack:
         approvals,
         raised,
         made.questions,
+        made.proposal,
         shown,
         messages,
         _valid_until(made, run.as_of),

@@ -302,7 +302,7 @@ class Desk:
     def _signed(self, decision_number: int) -> dict[str, str]:
         found = {}
         for entry in self.ledger.entries("signature", self.object_id).itertuples():
-            content = json.loads(entry.content)
+            content = json.loads(str(entry.content))
             if content["decision"] == decision_number:
                 found[str(content["role"])] = str(entry.person)
         return found
@@ -327,7 +327,8 @@ class Desk:
 
     def _contents(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
         rows = self.ledger.entries(kind, self.object_id)
-        return [(int(r.number), json.loads(r.content)) for r in rows.itertuples()]
+        numbers, contents = rows["number"].tolist(), rows["content"].tolist()
+        return [(int(n), json.loads(c)) for n, c in zip(numbers, contents, strict=True)]
 
     def _say(self, kind: str, person_id: str, content: dict[str, Any], at: pd.Timestamp) -> None:
         self.ledger.append(

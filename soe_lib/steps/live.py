@@ -15,15 +15,24 @@ from pathlib import Path
 import pandas as pd
 
 from soe_lib.run import Run
+from soe_lib.scenario.apply import problem_with
 from soe_lib.scenario.catalogue import CATALOGUE
 from soe_lib.scenario.compare import ranked
 from soe_lib.scenario.custom import Choice, Progress, evaluate_choice
-from soe_lib.scenario.identity import table_hash
+from soe_lib.scenario.identity import tables_hash
+from soe_lib.scenario.lever_specs import lever_of
 from soe_lib.scenario.result import Result, Start, measured, start_of, verified
 from soe_lib.scenario.result_tables import result_tables
+from soe_lib.schedule import Schedule, verify
 from soe_lib.steps.what_if import context_of
 
 CHOICE_FILE = "choice.json"
+SCHEDULE_TABLES = (
+    "scenario_operations",
+    "scenario_promises",
+    "scenario_pegging",
+    "scenario_purchases",
+)
 
 
 @dataclass(frozen=True)
@@ -97,26 +106,38 @@ class LiveRun(Run):
             move_factor=chosen["move_factor"],
         )
 
-    def add(self, name: str, choice: Choice, tables: Mapping[str, pd.DataFrame]) -> str:
-        """
-        Keep a computed scenario; the choice is written last and makes it visible.
-
-        Returns
-        -------
-        str
-            Hash of its result tables.
-        """
+    def add(self, name: str, choice: Choice, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Keep a computed scenario; the choice is written last and makes it visible."""
         folder = self.live_folder / name
         for table, rows in tables.items():
             self.workspace.write_parquet(folder / f"{table}.parquet", rows)
-        result_hash = table_hash(tables["scenario_operations"])
-        content = {
-            "choice": asdict(choice),
-            "snapshot_id": self.snapshot.snapshot_id,
-            "result_hash": result_hash,
-        }
+        content = {"choice": asdict(choice), "snapshot_id": self.snapshot.snapshot_id}
         self.workspace.write_json(folder / CHOICE_FILE, content)
-        return result_hash
+
+    def result_hash(self, scenario: str) -> str:
+        """Return the hash of a scenario's schedule: operations, promises, pegging, purchases."""
+        return tables_hash({name: self._rows(name, scenario) for name in SCHEDULE_TABLES})
+
+    def violations(self, scenario: str) -> pd.DataFrame:
+        """
+        Verify a scenario's tables anew: its levers put on the snapshot, its rows checked.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of :func:`soe_lib.schedule.verify`; none = the schedule may be published.
+        """
+        context = context_of(self)
+        specs = self._rows("lever_specs", scenario)["spec"]
+        problem = problem_with(context, [lever_of(spec) for spec in specs])
+        tables = [self._rows(name, scenario) for name in SCHEDULE_TABLES]
+        operations, promises, pegging, purchases = tables
+        return verify(problem, Schedule(operations, promises, purchases, pegging, {}))
+
+    def _rows(self, name: str, scenario: str) -> pd.DataFrame:
+        rows = self.read(name)
+        own = rows[rows["scenario"] == scenario]
+        return own.drop(columns="scenario").reset_index(drop=True)
 
     def read(self, name: str) -> pd.DataFrame:
         """Read a table of the run, with the rows of the meeting's scenarios appended."""

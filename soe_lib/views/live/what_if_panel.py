@@ -255,13 +255,10 @@ def gantt_rows(
         moves = moves[(moves["scenario"] == scenario) & (moves["change_cost"] > 0)]
         rows = rows.merge(moves[key].drop_duplicates(), on=key)
     items = run.tables["item"].set_index("item_id")["family_id"]
+    quantity = rows["planned_qty"].map(" {:,.0f}".format).astype("str")
     rows = rows.assign(
         family_id=rows["item_id"].map(items).fillna("other"),
-        label=rows["wo_id"]
-        + " "
-        + rows["item_id"]
-        + " "
-        + rows["planned_qty"].map("{:,.0f}".format),
+        label=rows["wo_id"] + " " + rows["item_id"] + quantity,
     )
     projected = run.read("scenario_operations")
     projected = projected[projected["scenario"] == "do_nothing"]
