@@ -21,7 +21,7 @@ def day(number: float) -> pd.Timestamp:
 
 def at(number: float, hour: float = 12.0) -> pd.Timestamp:
     """Return an instant (UTC) at an hour of the site's clock on day ``number``."""
-    local = (day(number) + pd.Timedelta(hours=hour)).tz_localize(ZONE)
+    local = (MONDAY + pd.Timedelta(minutes=round(number * 1440 + hour * 60))).tz_localize(ZONE)
     return local.tz_convert("UTC")
 
 

@@ -50,7 +50,7 @@ class OpenTime:
         found = np.full(len(resource_id), np.nan)
         places = resource_id.reset_index(drop=True).groupby(resource_id.to_numpy()).indices
         own = self.spans.groupby("resource_id").indices
-        for name in sorted(set(places) & set(own)):
+        for name in sorted(str(key) for key in places if key in own):
             rows = self.spans.iloc[own[name]]
             begin, end = _seconds(rows["start_at"]), _seconds(rows["end_at"])
             weight = rows["stations"].to_numpy(float) if how == "weighed" else np.ones(len(rows))
@@ -60,9 +60,11 @@ class OpenTime:
         return pd.Series(found, index=resource_id.index)
 
     def clipped(self, intervals: pd.DataFrame) -> pd.DataFrame:
-        """Return the parts of intervals (``resource_id``, ``start_at``, ``end_at``) that are open."""
+        """Return the open parts of intervals (``resource_id``, ``start_at``, ``end_at``, ..)."""
+        near = self.spans["end_at"] > intervals["start_at"].min()
+        near &= self.spans["start_at"] < intervals["end_at"].max()
         pairs = intervals.merge(
-            self.spans[["resource_id", "start_at", "end_at"]],
+            self.spans.loc[near, ["resource_id", "start_at", "end_at"]],
             on="resource_id",
             suffixes=("", "_open"),
         )

@@ -179,8 +179,8 @@ def work_times(
 def _between(intervals: pd.DataFrame, begin: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
     found = intervals.assign(
         stop_at=intervals["start_at"],
-        start_at=intervals["start_at"].clip(lower=begin),
-        end_at=intervals["end_at"].clip(upper=end),
+        start_at=intervals["start_at"].where(intervals["start_at"] >= begin, begin),
+        end_at=intervals["end_at"].where(intervals["end_at"] <= end, end),
     )
     return found[found["start_at"] < found["end_at"]].reset_index(drop=True)
 
