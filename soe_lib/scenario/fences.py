@@ -42,19 +42,48 @@ def with_zone(
         The moves with ``zone`` (frozen, slushy or liquid) and ``fence_approver_role`` (the
         policy's own; empty where it names none).
     """
-    policy = table_or_empty(tables, "fence_policy")
-    items = table_or_empty(tables, "item").set_index("item_id")["family_id"]
-    site = table_or_empty(tables, "resource").set_index("resource_id")["site_id"]
     resource = moves["resource_after"].fillna(moves["resource_before"])
-    scopes = (
-        ("resource", resource),
-        ("family", moves["item_id"].map(items)),
-        ("site", resource.map(site)),
-        ("site", pd.Series("*", index=moves.index)),
+    lengths = fence_lengths(resource, moves["item_id"], tables, fences)
+    frozen, slushy = lengths["frozen_days"], lengths["slushy_days"]
+    days = (moves["first_start_at"] - as_of).dt.total_seconds() / 86_400
+    words = np.select([days < frozen, days < frozen + slushy], ZONES[:2], ZONES[2])
+    return moves.assign(
+        zone=pd.Series(words, index=moves.index, dtype="str"),
+        fence_approver_role=lengths["approver_role"],
     )
-    frozen = pd.Series(np.nan, index=moves.index)
-    slushy = pd.Series(np.nan, index=moves.index)
-    approver = pd.Series("", index=moves.index, dtype="str")
+
+
+def fence_lengths(
+    resources: pd.Series,
+    items: pd.Series,
+    tables: Mapping[str, pd.DataFrame],
+    fences: FenceParams,
+) -> pd.DataFrame:
+    """
+    Return the fences of operations.
+
+    Parameters
+    ----------
+    resources, items
+        Resource and item of each operation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index of ``resources``: ``frozen_days``, ``slushy_days`` [days], ``approver_role``.
+    """
+    policy = table_or_empty(tables, "fence_policy")
+    family = table_or_empty(tables, "item").set_index("item_id")["family_id"]
+    site = table_or_empty(tables, "resource").set_index("resource_id")["site_id"]
+    scopes = (
+        ("resource", resources),
+        ("family", items.map(family)),
+        ("site", resources.map(site)),
+        ("site", pd.Series("*", index=resources.index)),
+    )
+    frozen = pd.Series(np.nan, index=resources.index)
+    slushy = pd.Series(np.nan, index=resources.index)
+    approver = pd.Series("", index=resources.index, dtype="str")
     for kind, scope in scopes:
         own = policy[policy["scope_type"] == kind].set_index("scope_id")
         if own.empty:
@@ -64,9 +93,10 @@ def with_zone(
         slushy = slushy.fillna(scope.map(own["slushy_days"]).astype(float))
         named = scope.map(own["approver_role"]).fillna("").astype("str")
         approver = approver.where(~(first & frozen.notna()), named)
-    frozen, slushy = frozen.fillna(fences.frozen_days), slushy.fillna(fences.slushy_days)
-    days = (moves["first_start_at"] - as_of).dt.total_seconds() / 86_400
-    words = np.select([days < frozen, days < frozen + slushy], ZONES[:2], ZONES[2])
-    return moves.assign(
-        zone=pd.Series(words, index=moves.index, dtype="str"), fence_approver_role=approver
+    return pd.DataFrame(
+        {
+            "frozen_days": frozen.fillna(fences.frozen_days),
+            "slushy_days": slushy.fillna(fences.slushy_days),
+            "approver_role": approver,
+        }
     )

@@ -87,7 +87,7 @@ def overtime(context: Context, late: pd.DataFrame, do_nothing: Schedule) -> list
         room: dict[pd.Timestamp, pd.Timedelta] = {}
         for begin, end in zip(begins, ends, strict=True):
             start = max(begin, context.as_of)
-            week = start.floor("D") - pd.Timedelta(days=start.dayofweek)
+            week = start.floor("D") - pd.Timedelta(days=start.day_of_week)
             taken = min(end - start, room.get(week, weekly))
             if start >= last or taken <= pd.Timedelta(minutes=1):
                 continue

@@ -13,6 +13,7 @@ from dataclasses import replace
 import pandas as pd
 
 from soe_lib.scenario.context import OPERATION_KEY, as_published, work_for
+from soe_lib.scenario.fences import fence_lengths
 from soe_lib.scenario.levers import FewMoves
 from soe_lib.scenario.orders import LINE_KEY
 from soe_lib.scenario.result import Result, Start, measured
@@ -45,6 +46,8 @@ def quietest(found: Result, start: Start) -> Result:
     counts = [count for count in STEPS if count < len(better)]
     kept = [better.head(count) for count in counts] + ([better] if len(better) else [])
     tried = [found, *(_keeping(found, lines, start) for lines in kept), _nothing(found, start)]
+    if len(better):
+        tried.append(_keeping(found, better, start, break_fence=True))
     factor = max([1.0, *(lever.factor for lever in found.levers if isinstance(lever, FewMoves))])
     return min(tried, key=lambda result: _counted(result, factor))
 
@@ -66,8 +69,14 @@ def better_lines(found: Result, start: Start) -> pd.DataFrame:
     )
 
 
-def _keeping(found: Result, lines: pd.DataFrame, start: Start) -> Result:
-    """Replay ``found`` with only the work of some lines moved."""
+def _keeping(
+    found: Result, lines: pd.DataFrame, start: Start, *, break_fence: bool = False
+) -> Result:
+    """
+    Replay ``found`` with only the work of some lines moved.
+
+    Work from beyond the frozen zone is advanced up to its end at most, unless the fence may break.
+    """
     needed = work_for(found.schedule, lines, start.context.tables)
     operations = found.schedule.operations
     # what a better line waits for, and only where it was advanced or put on another resource
@@ -82,12 +91,28 @@ def _keeping(found: Result, lines: pd.DataFrame, start: Start) -> Result:
     )
     is_kept = operations.index.isin(needed.index) & is_advanced
     stays = ~is_kept & place["resource_id"].notna()
+    wanted = operations["start_at"]
+    if not break_fence:
+        fence = _fence_end(operations, start)
+        is_beyond = place["start_at"].isna() | (place["start_at"] >= fence)
+        wanted = wanted.where(~is_beyond | (wanted >= fence), fence)
     quiet = operations.assign(
         resource_id=operations["resource_id"].where(~stays, place["resource_id"]),
-        start_at=operations["start_at"].where(~stays, place["start_at"]),
+        start_at=wanted.where(~stays, place["start_at"]),
     )
     schedule = right_shift(as_published(found.problem, quiet))
     return measured(found.scenario, start, found.problem, schedule, found.levers)
+
+
+def _fence_end(operations: pd.DataFrame, start: Start) -> pd.Series:
+    """End of the frozen zone of each operation, a microsecond apart in the order of their start."""
+    context = start.context
+    lengths = fence_lengths(
+        operations["resource_id"], operations["item_id"], context.tables, context.params.fences
+    )
+    place = operations["start_at"].rank(method="first").fillna(0.0)
+    end = context.as_of + pd.to_timedelta(lengths["frozen_days"], unit="D")
+    return (end + pd.to_timedelta(place, unit="us")).astype(operations["start_at"].dtype)
 
 
 def _nothing(found: Result, start: Start) -> Result:
