@@ -8,6 +8,7 @@ words, so that every figure of a sentence is a cell of a table.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,8 +122,10 @@ def scorecard(
     first = ~board.duplicated("kpi") & (board["dimension"] == "")
     rank = board["kpi"].map(place).where(first)
     board["rank"] = rank.astype("float64")
+    bases = board.groupby("kpi")["basis"].transform("nunique")
+    named = board.assign(basis=board["basis"].where(bases > 1, ""))
     board["label"] = [
-        _label(row, shown) for row in board[["kpi", "basis", "policy", "member"]].to_dict("records")
+        _label(row, shown) for row in named[["kpi", "basis", "member"]].to_dict("records")
     ]
     records = board.to_dict("records")
     board["value_text"] = [in_words(float(r["value"]), str(r["unit"]), currency) for r in records]
@@ -156,27 +159,46 @@ def sentence_of(row: dict, counts: str, currency: str = "") -> str:
 
 def headline(kpis: pd.DataFrame) -> str:
     """
-    Say how the week went: the opening KPIs that have a value, alarms, and what has none.
+    Say how the week went: the first two KPIs that have a value, alarms, and what has none.
 
     Parameters
     ----------
     kpis
         First result of :func:`scorecard`.
     """
-    opening = kpis[kpis["rank"].notna() & kpis["value"].notna()]
+    if kpis.empty:
+        return "No KPI is on."
     none = int(kpis["value"].isna().sum())
     left = f"{none} of {len(kpis)} KPIs could not be computed, each with its reason below"
-    if opening.empty:
-        return f"No KPI of last week could be computed: {left}." if len(kpis) else "No KPI is on."
-    parts = [str(sentence) for sentence in opening["sentence"].head(2)]
-    others = kpis[kpis["is_alarm"] & ~kpis["kpi_id"].isin(opening["kpi_id"].head(2))]
+    known = kpis[kpis["value"].notna()]
+    if known.empty:
+        return f"None of the {len(kpis)} KPIs of last week could be computed, reasons below."
+    opening = known[known["rank"].notna()]
+    opening = known if opening.empty else opening
+    first = [str(sentence) for sentence in opening["sentence"].head(2)]
+    parts = [
+        re.sub(r" control limits \([^)]*\), unlikely", " usual limits, unlikely", sentence)
+        for sentence in first
+    ]
+    parts[1:] = [_lowered(sentence) for sentence in parts[1:]]
+    others = opening.iloc[2:]
+    others = others[others["is_alarm"]]
     if len(others):
-        names = ", ".join(dict.fromkeys(others["label"].head(3)))
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        parts.append(f"worse than chance explains: {names}{more}")
+        verb = "is" if len(others) == 1 else "are"
+        parts.append(f"also worse than chance explains {verb} {_listed(others['label'])}")
     if none:
         parts.append(left)
     return "; ".join(parts) + "."
+
+
+def _listed(labels: pd.Series) -> str:
+    names = [_lowered(str(label)) for label in labels]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _lowered(text: str) -> str:
+    """Lower the first letter inside a sentence, abbreviations excepted."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _label(row: dict, shown: dict[str, Shown]) -> str:
@@ -215,8 +237,10 @@ def _brief(row: dict, counts: str, currency: str) -> str:
 
 
 def _tone(row: dict) -> str:
-    if row["is_alarm"] or row["status"] == "fail":
+    if row["status"] == "fail":
         return "bad"
+    if row["is_alarm"]:
+        return "warn" if row["status"] == "pass" else "bad"
     return "good" if row["status"] == "pass" else "neutral"
 
 

@@ -18,6 +18,7 @@ from soe_lib.views.blocks import (
     Tile,
     Tiles,
     Tone,
+    flatten,
 )
 from soe_lib.views.page import Page, blockers
 
@@ -73,7 +74,7 @@ def monitoring_page(run: Run, watched: Watched) -> Page:
     """
     return {
         "headline": [blockers(run), Headline(watched.headline, _tone(watched)), _week(watched)],
-        "tiles": [_tiles(watched), _bases_and_move(watched)],
+        "tiles": flatten([_tiles(watched), _bases_and_move(watched)]),
         "trend": [_trend(watched)],
         "adherence": _adherence(run, watched),
         "kpis": [_all_kpis(watched)],
@@ -104,8 +105,8 @@ def _tiles(watched: Watched) -> Tiles:
     opening = kpis[kpis["rank"].notna() & kpis["value"].notna()].head(TILES)
     return Tiles(
         tuple(
-            Tile(str(r.label), str(r.value_text), str(r.brief), _as_tone(r.tone))
-            for r in opening.itertuples(index=False)
+            Tile(str(r["label"]), str(r["value_text"]), str(r["brief"]), _as_tone(r["tone"]))
+            for r in opening.to_dict("records")
         )
     )
 
@@ -120,20 +121,17 @@ def _bases_and_move(watched: Watched) -> Block | None:
     bases = bases[(bases["dimension"] == "") & bases["value"].notna()]
     if bases.empty:
         return None
+    rows = bases.to_dict("records")
     shown = pd.DataFrame(
         {
             "OTIF by line": [
-                _BASES.get((r.kpi, r.basis), _BASES.get((r.kpi, ""), str(r.label)))
-                for r in bases.itertuples(index=False)
+                _BASES.get((r["kpi"], r["basis"])) or _BASES[r["kpi"], ""] for r in rows
             ],
-            "last week": bases["value_text"].to_numpy(),
+            "last week": [r["value_text"] for r in rows],
             "interval": [
-                f"{r.lo:.1f} to {r.hi:.1f} %" if pd.notna(r.lo) else ""
-                for r in bases.itertuples(index=False)
+                f"{r['lo']:.1f} to {r['hi']:.1f} %" if pd.notna(r["lo"]) else "" for r in rows
             ],
-            "week before": [
-                _before(r.previous_value, r.unit) for r in bases.itertuples(index=False)
-            ],
+            "week before": [_before(r["previous_value"], r["unit"]) for r in rows],
         }
     )
     left = Grid(shown, title="OTIF on three dates: what each of them hides", rows=5)
@@ -167,6 +165,10 @@ _BASES = {
 }
 
 
+def _base_of(kpi: str, basis: str) -> str:
+    return _BASES.get((kpi, basis)) or _BASES[kpi, ""]
+
+
 def _before(value: float, unit: str) -> str:
     return "–" if pd.isna(value) else f"{value:.1f} {unit}"
 
@@ -190,14 +192,14 @@ def _adherence(run: Run, watched: Watched) -> list[Block]:
         Note(watched.adherence_sentence),
         Picture(plot_adherence(by_resource, target_pct=target), table="adherence_by_resource"),
         Grid(
-            by_resource,
+            by_resource.round(1),
             title="Four dimensions by resource: quantity, mix, sequence, time [%]",
             table="adherence_by_resource",
             columns=tuple(name for name in by_resource.columns if name != "site_id"),
         ),
         Picture(plot_losses(watched.losses), table="adherence_losses"),
         Grid(
-            operations[operations["lost_hours"] > 0],
+            operations[operations["lost_hours"] > 0].round({"lost_hours": 1}),
             title="Operations that lost most",
             table="adherence_operations",
             columns=_OPERATION_COLUMNS,
@@ -209,9 +211,10 @@ def _adherence(run: Run, watched: Watched) -> list[Block]:
 def _all_kpis(watched: Watched) -> Grid:
     kpis = watched.kpis
     known = kpis[kpis["value"].notna()]
+    rows = known.to_dict("records")
     shown = known.assign(
-        wanted=[_before(r.target, r.unit) for r in known.itertuples(index=False)],
-        change_text=[_signed(r.change, r.unit) for r in known.itertuples(index=False)],
+        wanted=[_before(r["target"], r["unit"]) for r in rows],
+        change_text=[_signed(r["change"], r["unit"]) for r in rows],
         noise=known["signal"],
     )
     return Grid(shown, table="kpis", rows=60, columns=_KPI_COLUMNS, if_none="no KPI has a value.")
@@ -227,7 +230,9 @@ def _missing(watched: Watched) -> list[Block]:
     kpis = watched.kpis
     none = kpis[kpis["value"].isna()]
     return [
-        Sentences("Off in this feed", watched.off, if_none="nothing: every feature has its tables."),
+        Sentences(
+            "Off in this feed", watched.off, if_none="nothing: every feature has its tables."
+        ),
         Grid(
             none,
             table="kpis",
