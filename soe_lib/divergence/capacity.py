@@ -117,7 +117,7 @@ def overloads(facts: Facts, load: pd.DataFrame) -> pd.DataFrame:
         weeks=("week_start_date", lambda days: sorted(set(days))),
     )
     found["object_id"] = found["resource_id"]
-    found["site_id"] = found["resource_id"].map(facts.resource_sites)
+    found["site_id"] = look_up(found["resource_id"], facts.resource_sites)
     found["first_seen_at"] = facts.as_of
     found["act_by_at"] = at_least(facts.instant(found["week_start_date"]), facts.as_of)
     share = 100 * found["actual_value"] / found["planned_value"].where(found["planned_value"] > 0)

@@ -118,11 +118,11 @@ def chain(
         orders=("late_cost", "size"), cost=("late_cost", lambda cost: cost.sum(min_count=1))
     )
     own = rows["divergence_id"]
-    orders = own.map(behind["orders"])
+    orders = look_up(own, behind["orders"])
     is_order = rows["object_type"] == "order_line"
     filled = rows.assign(
         num_orders=orders.where(orders.notna() & ~is_order, rows["num_orders"]).fillna(0.0),
-        money_at_risk=_money(rows, own.map(behind["cost"])),
+        money_at_risk=_money(rows, look_up(own, behind["cost"])),
         cause_id=[("" if root[one] == one else root[one]) for one in own],
     )
     return Chain(
@@ -312,7 +312,7 @@ def _fold_late_work(
         return
     following = projection.operations.sort_values(["wo_id", "op_no"], kind="stable")
     where = following.drop_duplicates("wo_id").set_index("wo_id")["resource_id"]
-    placed = late.assign(resource_id=late["object_id"].map(where))
+    placed = late.assign(resource_id=look_up(late["object_id"], where))
     begun = stops.set_index("resource_id")["first_seen_at"]
     since = look_up(placed["resource_id"], begun)
     # An order that was due before the line stopped is late for another reason.
@@ -321,7 +321,7 @@ def _fold_late_work(
     needs = projection.needs[projection.needs["item_id"].isin(items)]
     waits = needs.sort_values(["wo_id", "item_id"]).drop_duplicates("wo_id")
     component = waits.set_index("wo_id")["item_id"]
-    waiting = late.assign(item_id=late["object_id"].map(component)).dropna(subset=["item_id"])
+    waiting = late.assign(item_id=look_up(late["object_id"], component)).dropna(subset=["item_id"])
     _fold_by(waiting, short, "item_id", found)
 
 

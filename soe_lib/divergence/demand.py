@@ -48,7 +48,7 @@ def demand_vs_plan(facts: Facts, targets: pd.DataFrame, weeks: int) -> pd.DataFr
     lines = _demanded(facts.tables["sales_order_line"])
     booked = pd.DataFrame(
         {
-            "family_id": lines["item_id"].map(facts.items["family_id"]),
+            "family_id": look_up(lines["item_id"], facts.items["family_id"]),
             "week_start_date": week_start(lines["requested_date"]),
             "actual_qty": lines["ordered_qty"],
         }
@@ -95,7 +95,7 @@ def family_demand(facts: Facts, demand: pd.DataFrame) -> pd.DataFrame:
     rows["planned_value"] = rows["planned_qty"]
     rows["actual_value"] = rows["actual_qty"]
     gap = rows["deviation_qty"]
-    lost = (-gap).clip(lower=0.0) * rows["family_id"].map(_family_margins(facts))
+    lost = (-gap).clip(lower=0.0) * look_up(rows["family_id"], _family_margins(facts))
     rows["direct_cost"] = lost.where(gap < 0)
     rows["severity"] = rows["deviation_pct"].abs() / max(facts.params.divergence.demand_pct, 1e-9)
     rows["first_seen_at"] = facts.as_of
@@ -205,7 +205,7 @@ def order_changes(facts: Facts) -> pd.DataFrame:
     known = lines[[*keys, "item_id", "site_id", "customer_id", "ordered_qty", "net_price",
                    "margin_per_unit", "requested_date", "ordered_at"]]  # fmt: skip
     net = net.merge(known, on=keys, how="left")
-    net["family_id"] = net["item_id"].map(facts.items["family_id"])
+    net["family_id"] = look_up(net["item_id"], facts.items["family_id"])
     found = []
     for field, (kind, word) in _CHANGES.items():
         own = net[net["change_field"] == field].copy()

@@ -6,7 +6,7 @@ import pandas as pd
 
 from soe_lib.calendars import union_minutes
 from soe_lib.divergence.facts import Facts
-from soe_lib.divergence.names import at_least, at_most, count_of, named
+from soe_lib.divergence.names import at_least, at_most, count_of, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
 
 CLOSED_STATES = ("completed", "cancelled")
@@ -25,7 +25,7 @@ def late_work_orders(facts: Facts) -> pd.DataFrame:
     rows["object_id"] = rows["wo_id"]
     rows["planned_value"] = 0.0
     rows["actual_value"] = rows["deviation_days"] = days[rows.index]
-    rows["family_id"] = rows["item_id"].map(facts.items["family_id"])
+    rows["family_id"] = look_up(rows["item_id"], facts.items["family_id"])
     rows["severity"] = rows["deviation_days"] / max(tolerance, 1e-9)
     rows["first_seen_at"] = rows["due_at"]
     rows["act_by_at"] = facts.as_of
@@ -100,11 +100,11 @@ def downtime(facts: Facts) -> pd.DataFrame:
     if rows.empty:
         return empty_rows()
     rows["object_id"] = rows["resource_id"]
-    rows["site_id"] = rows["resource_id"].map(facts.resource_sites)
+    rows["site_id"] = look_up(rows["resource_id"], facts.resource_sites)
     excess = rows["actual_value"] - rows["planned_value"]
     rows["severity"] = excess / max(tolerance, 1e-9)
     resources = facts.tables["resource"].drop_duplicates("resource_id").set_index("resource_id")
-    rows["direct_cost"] = excess * rows["resource_id"].map(resources["cost_per_hour"])
+    rows["direct_cost"] = excess * look_up(rows["resource_id"], resources["cost_per_hour"])
     unplanned = events[~events["is_planned"].fillna(False).astype(bool)]
     unplanned = unplanned[unplanned["start_at"] <= facts.as_of]
     is_open = unplanned["end_at"].isna() | (unplanned["end_at"] > facts.as_of)
@@ -120,7 +120,7 @@ def downtime(facts: Facts) -> pd.DataFrame:
             rows["actual_value"],
             rows["planned_value"],
             rows["longest"],
-            rows["resource_id"].map(reason).fillna("no reason given"),
+            look_up(rows["resource_id"], reason).fillna("no reason given"),
             standing,
             strict=True,
         )
@@ -136,7 +136,7 @@ def downtime(facts: Facts) -> pd.DataFrame:
         evidence_table="downtime_event",
         evidence={
             "resource_id": rows["resource_id"],
-            "start_at": rows["resource_id"].map(ids),
+            "start_at": look_up(rows["resource_id"], ids),
             "is_planned": [False, None],
         },
     )

@@ -6,7 +6,7 @@ import pandas as pd
 
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.links import latest_stock
-from soe_lib.divergence.names import named
+from soe_lib.divergence.names import look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
 from soe_lib.money import holding_cost
 
@@ -23,7 +23,7 @@ def _balances(facts: Facts, items: pd.Series) -> pd.Series:
     stock = facts.tables["inventory_balance"]
     stock = stock[stock["balance_at"] <= facts.as_of]
     newest = stock.groupby(["item_id", "location_id"], as_index=False)["balance_at"].max()
-    return items.map(newest.groupby("item_id")["balance_at"].agg(lambda at: sorted(set(at))))
+    return look_up(items, newest.groupby("item_id")["balance_at"].agg(lambda at: sorted(set(at))))
 
 
 def below_safety(facts: Facts) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def below_safety(facts: Facts) -> pd.DataFrame:
     rows["planned_value"] = rows["safety_stock_qty"]
     rows["actual_value"] = rows["on_hand_qty"]
     rows["severity"] = 1 + (rows["planned_value"] - rows["actual_value"]) / rows["planned_value"]
-    lead = rows["item_id"].map(facts.items["lead_time_days"])
+    lead = look_up(rows["item_id"], facts.items["lead_time_days"])
     rows["first_seen_at"] = facts.as_of
     rows["act_by_at"] = facts.as_of
     rows["sentence"] = [
@@ -102,8 +102,8 @@ def stock_identity(facts: Facts) -> pd.DataFrame:
     used = pd.concat([_consumed(facts), _delivered(facts)], ignore_index=True)
     consumed = _between(used, window)
     rows = rows.assign(
-        received_qty=rows["item_id"].map(received).fillna(0.0),
-        consumed_qty=rows["item_id"].map(consumed).fillna(0.0),
+        received_qty=look_up(rows["item_id"], received).fillna(0.0),
+        consumed_qty=look_up(rows["item_id"], consumed).fillna(0.0),
     )
     expected = rows["before_qty"] + rows["received_qty"] - rows["consumed_qty"]
     return rows.assign(expected_qty=expected).reset_index(drop=True)
@@ -136,7 +136,7 @@ def wrong_stock(facts: Facts, identity: pd.DataFrame) -> pd.DataFrame:
         return empty_rows()
     found["object_id"] = found["item_id"]
     difference = found["actual_value"] - found["planned_value"]
-    found["direct_cost"] = difference.abs() * found["item_id"].map(facts.items["std_cost"])
+    found["direct_cost"] = difference.abs() * look_up(found["item_id"], facts.items["std_cost"])
     found["first_seen_at"] = found["balance_at"]
     found["act_by_at"] = facts.as_of
     found["sentence"] = [
@@ -202,7 +202,7 @@ def _consumed(facts: Facts) -> pd.DataFrame:
     made = events["good_qty"].fillna(0) + events["scrap_qty"].fillna(0)
     events = events.assign(made=made)[made > 0][["wo_id", "op_no", "event_at", "made"]]
     orders = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
-    events["parent_item_id"] = events["wo_id"].map(orders)
+    events["parent_item_id"] = look_up(events["wo_id"], orders)
     bom = facts.tables["bom_component"]
     day = facts.today
     bom = bom[
@@ -235,7 +235,7 @@ def excess(facts: Facts) -> pd.DataFrame:
     stock = latest_stock(facts.tables, facts.as_of)
     stock = stock.merge(facts.tables["item"][columns].drop_duplicates("item_id"), on="item_id")
     stock = stock[stock["item_type"].isin(["MTS", "ATO"])]
-    rate = stock["item_id"].map(daily)
+    rate = look_up(stock["item_id"], daily)
     stock["cover"] = stock["on_hand_qty"] / rate.where(rate > 0)
     limit = stock["max_cover_days"].fillna(facts.params.divergence.excess_cover_days)
     rows = stock[stock["cover"] > limit].copy()

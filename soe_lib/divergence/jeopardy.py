@@ -7,7 +7,7 @@ import pandas as pd
 from soe_lib.divergence.chain import Chain
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.links import Links
-from soe_lib.divergence.names import at_least, named
+from soe_lib.divergence.names import at_least, look_up, named
 from soe_lib.divergence.orders import KEYS
 
 UNKNOWN = "no divergence found behind it"
@@ -113,7 +113,7 @@ def orders_in_jeopardy(
 
 def _act_by(facts: Facts, rows: pd.DataFrame) -> pd.Series:
     """First start of the work that a line waits for; without supply its due instant less lead."""
-    lead = rows["item_id"].map(facts.items["lead_time_days"]).fillna(0.0).astype(float)
+    lead = look_up(rows["item_id"], facts.items["lead_time_days"]).fillna(0.0).astype(float)
     last = rows["due_at"] - pd.to_timedelta(lead, unit="D")
     at = rows["start_at"].fillna(last.where(~rows["is_covered"])).fillna(facts.as_of)
     return at_least(at, facts.as_of)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from soe_lib.calendars import site_day
 from soe_lib.divergence.facts import Facts
-from soe_lib.divergence.names import at_least, count_of
+from soe_lib.divergence.names import at_least, count_of, look_up
 from soe_lib.divergence.orders import priced_lines
 from soe_lib.divergence.rows import empty_rows, finish
 
@@ -132,7 +132,7 @@ def ship_capacity(facts: Facts, promises: pd.DataFrame) -> pd.DataFrame:
     lines = facts.tables["sales_order_line"].drop_duplicates(KEYS)[[*KEYS, "lane_id", "site_id"]]
     per_pallet = facts.items["qty_per_pallet"]
     rows = promises[promises["promised_at"].notna()].merge(lines, on=KEYS)
-    rows["pallets"] = rows["promised_qty"] / rows["item_id"].map(per_pallet)
+    rows["pallets"] = rows["promised_qty"] / look_up(rows["item_id"], per_pallet)
     projected = site_day(rows["promised_at"], facts.time_zone)
     due = site_day(rows["due_at"], facts.time_zone)
     rows["ship_date"] = projected.where(projected > due, due)

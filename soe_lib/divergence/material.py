@@ -113,7 +113,7 @@ def material_shortages(
     later = after[after["at"] > look_up(after["item_id"], last_negative)]
     rows["short_until_at"] = look_up(rows["item_id"], later.groupby("item_id")["at"].min())
     stock = latest_stock(facts.tables, facts.as_of).set_index("item_id")["on_hand_qty"]
-    rows["on_hand_qty"] = rows["item_id"].map(stock).fillna(0.0)
+    rows["on_hand_qty"] = look_up(rows["item_id"], stock).fillna(0.0)
     lines = open_purchases(facts)
     lines["expected"] = lines["promised_date"].fillna(lines["required_date"])
     following = lines.sort_values(["expected", "po_id", "line_id"], kind="stable")
@@ -121,20 +121,22 @@ def material_shortages(
         ["item_id", "supplier_id", "po_id", "required_date", "promised_date", "confirmed_qty"]
     ]
     rows = rows.merge(following, on="item_id", how="left")
-    usual = rows["item_id"].map(facts.items["supplier_id"])
+    usual = look_up(rows["item_id"], facts.items["supplier_id"])
     rows["supplier_id"] = rows["supplier_id"].fillna(usual)
     waiting = needs.merge(rows[["item_id", "first_short_at"]], on="item_id")
     waiting = waiting[waiting["wanted_at"] >= waiting["first_short_at"]]
     rows["num_work_orders"] = (
-        rows["item_id"].map(waiting.groupby("item_id")["wo_id"].nunique()).fillna(0).astype(int)
+        look_up(rows["item_id"], waiting.groupby("item_id")["wo_id"].nunique())
+        .fillna(0)
+        .astype(int)
     )
     hurt = waiting_orders(links, rows)
     priced = hurt.merge(late[["order_id", "line_id", "late_cost"]], on=["order_id", "line_id"])
     by_item = priced.groupby("item_id")
-    rows["num_orders"] = rows["item_id"].map(by_item.size()).fillna(0).astype(int)
-    rows["late_cost"] = rows["item_id"].map(by_item["late_cost"].sum()).fillna(0.0)
+    rows["num_orders"] = look_up(rows["item_id"], by_item.size()).fillna(0).astype(int)
+    rows["late_cost"] = look_up(rows["item_id"], by_item["late_cost"].sum()).fillna(0.0)
     names = by_item["order_id"].agg(_listed) if len(priced) else pd.Series(dtype="str")
-    rows["order_ids"] = rows["item_id"].map(names).fillna("").astype("str")
+    rows["order_ids"] = look_up(rows["item_id"], names).fillna("").astype("str")
     ordered = rows.sort_values(["first_short_at", "item_id"], kind="stable")
     return ordered.reset_index(drop=True)
 
@@ -159,7 +161,7 @@ def shortages(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
     rows["object_id"] = rows["item_id"]
     rows["planned_value"] = 0.0
     rows["actual_value"] = -rows["missing_qty"]
-    lead = rows["item_id"].map(facts.items["lead_time_days"]).fillna(0.0).astype(float)
+    lead = look_up(rows["item_id"], facts.items["lead_time_days"]).fillna(0.0).astype(float)
     last = rows["first_short_at"] - pd.to_timedelta(lead, unit="D")
     rows["act_by_at"] = at_least(last, facts.as_of)
     rows["first_seen_at"] = facts.as_of

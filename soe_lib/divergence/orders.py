@@ -70,8 +70,8 @@ def priced_lines(
     has_value = found["net_price"].notna() | found["net_value"].notna()
     fixed = terms["penalty_type"].isin(FIXED_CLAUSES)
     return found.drop(columns=["net_price", "net_value", "margin_per_unit"]).assign(
-        customer_tier=found["customer_id"].map(tiers["customer_tier"]),
-        family_id=found["item_id"].map(items.set_index("item_id")["family_id"]),
+        customer_tier=look_up(found["customer_id"], tiers["customer_tier"]),
+        family_id=look_up(found["item_id"], items.set_index("item_id")["family_id"]),
         value=scaled["value"].where(has_value),
         margin=(terms["margin"] * share).where(found["margin_per_unit"].notna()),
         late_cost=cost.where(has_value | fixed),
@@ -182,7 +182,7 @@ def uncovered_items(facts: Facts, late: pd.DataFrame) -> pd.DataFrame:
         family_id=("family_id", "first"),
     )
     grouped["object_id"] = grouped["item_id"]
-    lead = grouped["item_id"].map(facts.items["lead_time_days"]).fillna(0.0).astype(float)
+    lead = look_up(grouped["item_id"], facts.items["lead_time_days"]).fillna(0.0).astype(float)
     last = grouped["due_at"] - pd.to_timedelta(lead, unit="D")
     grouped["act_by_at"] = at_least(last, facts.as_of)
     grouped["first_seen_at"] = facts.as_of
@@ -199,7 +199,7 @@ def uncovered_items(facts: Facts, late: pd.DataFrame) -> pd.DataFrame:
             strict=True,
         )
     ]
-    made = grouped["item_id"].map(facts.items["supply_type"]) != "buy"
+    made = look_up(grouped["item_id"], facts.items["supply_type"]) != "buy"
     parts = [
         finish(
             grouped[mask],
@@ -389,5 +389,5 @@ def _lines_of(items: pd.Series, lines: pd.DataFrame) -> dict[str, Any]:
     by_item = lines.groupby("item_id")
     found: dict[str, Any] = {"item_id": items, "status": "open"}
     for name in KEYS:
-        found[name] = items.map(by_item[name].agg(lambda ids: sorted(set(ids))))
+        found[name] = look_up(items, by_item[name].agg(lambda ids: sorted(set(ids))))
     return found

@@ -23,7 +23,7 @@ def _events(facts: Facts) -> pd.DataFrame:
     if len(replaced):
         events = events[~events["event_id"].isin(replaced)]
     orders = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
-    return events.assign(item_id=events["wo_id"].map(orders))
+    return events.assign(item_id=look_up(events["wo_id"], orders))
 
 
 def scrap(facts: Facts) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def scrap(facts: Facts) -> pd.DataFrame:
     routing = facts.tables["routing_alternate"].groupby("resource_id")["yield_pct"].mean()
     usual = usual.combine_first(100 - routing.astype(float))
     new = events[is_new].assign(
-        cost=events["scrap_qty"] * events["item_id"].map(facts.items["std_cost"])
+        cost=events["scrap_qty"] * look_up(events["item_id"], facts.items["std_cost"])
     )
     by_resource = _scrap_ratios(facts, new, ["resource_id"], usual)
     by_item = _scrap_ratios(facts, new, ["item_id", "resource_id"], usual)
@@ -153,10 +153,10 @@ def slow_running(facts: Facts) -> pd.DataFrame:
     if rows.empty:
         return empty_rows()
     rows["object_id"] = rows["resource_id"]
-    rows["site_id"] = rows["resource_id"].map(facts.resource_sites)
+    rows["site_id"] = look_up(rows["resource_id"], facts.resource_sites)
     resources = facts.tables["resource"].drop_duplicates("resource_id").set_index("resource_id")
     lost = rows["actual_hours"] - rows["standard_hours"]
-    rows["direct_cost"] = lost * rows["resource_id"].map(resources["cost_per_hour"])
+    rows["direct_cost"] = lost * look_up(rows["resource_id"], resources["cost_per_hour"])
     rows["severity"] = (100 - rows["actual_value"]) / max(tolerance, 1e-9)
     rows["act_by_at"] = facts.as_of
     rows["sentence"] = [
@@ -207,7 +207,7 @@ def completed_runs(facts: Facts) -> pd.DataFrame:
     runs = runs.join(qty.sum().rename("qty")).reset_index()
     runs = runs[(runs["qty"] > 0) & (runs["ended"] > runs["began"])]
     orders = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
-    runs["item_id"] = runs["wo_id"].map(orders)
+    runs["item_id"] = look_up(runs["wo_id"], orders)
     rate = (
         facts.tables["run_rate"]
         .groupby(["item_id", "resource_id"], as_index=False)["standard_rate_per_hour"]

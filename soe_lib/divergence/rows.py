@@ -191,8 +191,9 @@ def _matches(values: pd.Series, wanted: Any) -> pd.Series:
             holds &= (values > at) if word == "after" else (values <= at)
         return holds.fillna(False).astype(bool)
     listed = wanted if isinstance(wanted, list) else [wanted]
-    if None in listed and len(listed) == 1:
-        return values.isna()
+    if None in listed:
+        rest = [value for value in listed if value is not None]
+        return values.isna() | (_matches(values, rest) if rest else False)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         zone = getattr(values.dtype, "tz", None)
         days = [pd.Timestamp(value) for value in listed]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from soe_lib.calendars import site_day
 from soe_lib.divergence.facts import Facts
-from soe_lib.divergence.names import at_least, named
+from soe_lib.divergence.names import at_least, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
 
 KEYS = ["po_id", "line_id"]
@@ -87,7 +87,7 @@ def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
 
 def _possible(facts: Facts, lines: pd.DataFrame) -> pd.Series:
     """Return the later of the required day and the day that the lead time allows."""
-    lead = lines["item_id"].map(facts.items["lead_time_days"]).fillna(0.0).astype(float)
+    lead = look_up(lines["item_id"], facts.items["lead_time_days"]).fillna(0.0).astype(float)
     ordered = site_day(lines["ordered_at"], facts.time_zone) + pd.to_timedelta(lead, unit="D")
     return lines["required_date"].where(~(ordered > lines["required_date"]), ordered)
 

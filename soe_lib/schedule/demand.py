@@ -41,8 +41,9 @@ def open_demand(
     lines["due_minutes"] = (due - as_of).dt.total_seconds() / 60
     lines = lines[lines["due_minutes"] <= horizon_weeks * 7 * 1440.0]
     terms = rows["customer_terms"].set_index("customer_id")
-    tier = lines["customer_id"].map(terms["customer_tier"]).fillna("Z")
-    kind = lines["customer_id"].map(terms["penalty_type"]).fillna("none")
+    # Without any terms the look-up is numeric and cannot be filled with words.
+    tier = lines["customer_id"].map(terms["customer_tier"]).astype("object").fillna("Z")
+    kind = lines["customer_id"].map(terms["penalty_type"]).astype("object").fillna("none")
     amount = lines["customer_id"].map(terms["penalty_amount"]).fillna(0.0)
     value = lines["net_value"].fillna(lines["net_price"].fillna(0) * lines["ordered_qty"])
     default = value * money.late_cost_pct_per_day / 100
