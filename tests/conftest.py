@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
+from soe_lib.snapshot import Snapshot, take_snapshot
 from soe_lib.sources import Source, load_source
+from soe_lib.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -56,3 +61,31 @@ def make_source(tmp_path: Path) -> SourceMaker:
         return load_source(name, tmp_path / "sources", {f"SOE_{name.upper()}": str(root)})
 
     return make
+
+
+def real_source(
+    real_data: Path,
+    name: str,
+    tables: Collection[str] = (),
+    folder: Path | None = None,
+    **config: object,
+) -> Source:
+    """Return a real source; with ``tables`` only those (copied to ``folder``), which is faster."""
+    source = load_source(name, ROOT / "params" / "sources", {"SOE_REAL_DATA": str(real_data)})
+    source = replace(source, config=source.config.model_copy(update=config))
+    if not tables:
+        return source
+    assert folder is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in tables:
+        shutil.copy(source.folder / f"{table}.sql", folder)
+    return replace(source, folder=folder)
+
+
+@pytest.fixture(scope="session")
+def adventureworks(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Snapshot of AdventureWorks as of 2014-03-03; taken once per worker, so share the file."""
+    workspace = Workspace(tmp_path_factory.mktemp("adventureworks"))
+    return take_snapshot(
+        real_source(real_data, "adventureworks"), pd.Timestamp("2014-03-03T00:00Z"), workspace
+    )
