@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from soe_lib.cli_desk import add_commands, demo_signers
+from soe_lib.decision.governance import load_governance
 from soe_lib.ledger import Ledger, LedgerError
 from soe_lib.params import ParamsError, load_params
 from soe_lib.run import RunError, project_root
@@ -27,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from soe_lib.batch import BatchError
     from soe_lib.meeting import MeetingError
     from soe_lib.sources import SourceError
+    from soe_lib.steps.desk import DeskError
 
     arguments = _parser().parse_args(argv)
     command: Command = arguments.command
@@ -35,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, ParamsError, SourceError, MeetingError, RunError) as error:
         print(f"soe: {error}", file=sys.stderr)
         return BAD_INPUT
-    except (BatchError, WorkspaceError, LedgerError) as error:
+    except (BatchError, WorkspaceError, LedgerError, DeskError) as error:
         print(f"soe: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -85,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
 
     lab = add("lab", _lab, "JupyterLab for the analyst")
     lab.add_argument("--no-browser", action="store_true")
+
+    add_commands(add)
 
     ledger = add("ledger", _ledger, "the ledger of what people and the batch did")
     ledger.add_argument("action", choices=("verify",))
@@ -173,14 +178,28 @@ def _schedule(arguments: argparse.Namespace) -> int:
 def _meet(arguments: argparse.Namespace) -> int:
     from soe_lib.meeting import meet
 
+    workspace = Workspace.default()
+    if _is_demo(workspace):
+        governance = load_governance(project_root() / "params" / "governance.yaml")
+        for person_id, passphrase in demo_signers(workspace, governance):
+            print(f"demo signer: {person_id:20} {passphrase}")
     return meet(
         project_root() / "notebooks",
-        Workspace.default(),
+        workspace,
         ip=arguments.ip,
         port=arguments.port,
         browser=not arguments.no_browser,
         token=not arguments.no_token,
     )
+
+
+def _is_demo(workspace: Workspace) -> bool:
+    from soe_lib.run import latest_run, open_run
+
+    try:
+        return open_run(str(latest_run(workspace))).source_name == "demo"
+    except RunError:
+        return False
 
 
 def _lab(arguments: argparse.Namespace) -> int:

@@ -87,12 +87,14 @@ def select_scenario(
     Raises
     ------
     DeskError
-        When the person may not, or the cycle is published.
-    ValueError
-        When the scenario is unknown or breaks a rule.
+        When the person may not, the scenario is unknown or breaks a rule, or the cycle is
+        published.
     """
     seen = live_run(run, scenario)
-    pack = prepare_decision(seen, scenario)
+    try:
+        pack = prepare_decision(seen, scenario)
+    except ValueError as error:
+        raise DeskError(str(error)) from None
     desk.select(person_id, passphrase, _content(seen, pack, reason), at)
     return pack
 
