@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PriorityCriterion = Literal["customer_tier", "penalty", "due_date", "margin"]
 DispatchRule = Literal["edd", "wspt", "atc", "cr"]
@@ -24,9 +24,13 @@ class ParamsError(ValueError):
 
 
 class Section(BaseModel):
-    """Base of every section: unknown names are errors, values cannot be changed afterwards."""
+    """
+    Base of every section: unknown names are errors, values cannot be changed afterwards.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    Values are not converted: a number in quotes or yes for a number is an error.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 S = TypeVar("S", bound=Section)
@@ -180,6 +184,14 @@ class Params(Section):
         "margin",
     )
     """Ordered policy that dispatch and every allocation of scarce material use."""
+
+    @field_validator("order_priority")
+    @classmethod
+    def _each_criterion_once(cls, policy: tuple[str, ...]) -> tuple[str, ...]:
+        if not policy or len(set(policy)) < len(policy):
+            raise ValueError("name at least one criterion, each once")
+        return policy
+
     fences: FenceParams = FenceParams()
     otif: OtifParams = OtifParams()
     kpi: KpiParams = KpiParams()
@@ -239,9 +251,18 @@ def _read(path: Path, model: type[S]) -> S:
 def parse_section(content: dict[str, Any], model: type[S], where: str) -> S:
     """Build a section from a mapping; errors name ``where``, the parameter and the remedy."""
     try:
-        return model.model_validate(content)
+        return model.model_validate(_frozen(content))
     except ValidationError as error:
         raise ParamsError("\n".join(_sentence(e, model, where) for e in error.errors())) from None
+
+
+def _frozen(content: Any) -> Any:
+    """Lists of a file as tuples, which is what sections hold."""
+    if isinstance(content, dict):
+        return {key: _frozen(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return tuple(_frozen(value) for value in content)
+    return content
 
 
 def _sentence(error: Any, model: type[Section], where: str) -> str:
