@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Hashable
+from typing import Any
 
 import pandas as pd
 
 from soe_lib.features import feature_table, headline
 from soe_lib.snapshot import Snapshot, check_report
+from soe_lib.tables import TABLES
 
 WIDTH = 100
 
@@ -60,17 +63,28 @@ def _reasons(snapshot: Snapshot) -> list[str]:
             why = ", ".join(f"{k} {v:,}" for k, v in counts["rows_excluded"].items())
             excluded.append(f"{name}: {why}")
         if counts["quarantined"]:
-            why = ", ".join(f"{k} {v:,}" for k, v in counts["quarantined"].items())
-            quarantined.append(f"{name}: {why}{_first_quarantined(snapshot, name)}")
+            quarantined.append(f"{name}: " + "; ".join(_examples(snapshot, name)))
     return [*_listed("excluded", excluded), *_listed("quarantined", quarantined)]
 
 
-def _first_quarantined(snapshot: Snapshot, name: str) -> str:
-    row = snapshot.quarantine(name).iloc[0]
+def _examples(snapshot: Snapshot, name: str) -> list[str]:
+    """Each broken rule with its count and the first row that breaks it: its key and the cell."""
+    rows = snapshot.quarantine(name)
+    counts = rows["rule"].value_counts()
+    return [
+        f"{row['rule']} {counts[row['rule']]:,} (first: {_example(row, name)})"
+        for row in rows.drop_duplicates("rule").to_dict("records")
+    ]
+
+
+def _example(row: dict[Hashable, Any], name: str) -> str:
     if pd.notna(row["line"]):
-        return f" (first: {row['file']} line {row['line']:,}: {str(row['text'])[:60]})"
-    cells = row.drop(["rule", "file", "line", "text"]).dropna()
-    return " (first: " + ", ".join(f"{k} = {str(v)[:30]}" for k, v in cells.items())[:160] + ")"
+        return f"{row['file']} line {row['line']:,}: {str(row['text'])[:60]}"
+    contract = TABLES[name]
+    named = [column for column in contract.columns if str(row["rule"]).startswith(f"{column}_")]
+    shown = dict.fromkeys([*contract.key, *sorted(named, key=len)[-1:]])
+    cells = {column: row[column] for column in shown if pd.notna(row.get(column))}
+    return ", ".join(f"{column} = {str(cell)[:40]}" for column, cell in cells.items())
 
 
 def _features(snapshot: Snapshot) -> list[str]:

@@ -438,7 +438,7 @@ def test_check_says_what_loads_and_exits_with_its_code(
     text = capsys.readouterr().out
     for words in (
         "item             3            0            3            2            1",
-        "uom_is_missing 1 (first: item_id = 2, family_id = groß, supply_type = buy)",
+        "uom_is_missing 1 (first: item_id = 2)",
         "feed level: below L0",
         "backlog: off, the feed has no sales_order_line",
         "Units are pieces.",
