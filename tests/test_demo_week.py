@@ -6,68 +6,23 @@ import filecmp
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from tests.conftest import ROOT
+from tests.demo_week import CYCLE, environment, run_folder, small_params, soe, week
+
+__all__ = ["small_params", "week"]
 
 PASSPHRASE = "six functions at one table"
-CYCLE = "2026-W48"
-
-
-@pytest.fixture(scope="module")
-def small_params(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Parameters of the week with a short search, so that the tests are quick."""
-    content = yaml.safe_load((ROOT / "params" / "weekly.yaml").read_text())
-    content["schedule"]["iterations"] = 300
-    content["scenario"]["names"] = ["do_nothing", "edd_dispatch", "overtime", "alternate_line"]
-    path = tmp_path_factory.mktemp("params") / "weekly.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
-
-
-def soe(
-    *arguments: str, workspace: Path, extra: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "soe_lib.cli", *arguments],
-        cwd=ROOT,
-        env=_environment(workspace, extra),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def _environment(workspace: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SOE_", "JUPYTER_"))}
-    return {**kept, "SOE_WORKSPACE": str(workspace), **(extra or {})}
-
-
-@pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory, small_params: Path) -> Path:
-    """Workspace in which the demo week has run once, undisturbed."""
-    workspace = tmp_path_factory.mktemp("week")
-    done = soe("run", "--params", str(small_params), workspace=workspace)
-    assert done.returncode in (0, 3), done.stdout + done.stderr
-    last = done.stdout.strip().splitlines()[-1]
-    assert last.startswith("report: "), done.stdout
-    assert Path(last.removeprefix("report: ")).is_file()
-    return workspace
-
-
-def _run_folder(workspace: Path) -> Path:
-    return workspace / "runs" / CYCLE / "demo"
 
 
 class _Links(HTMLParser):
@@ -84,7 +39,7 @@ class _Links(HTMLParser):
 
 def test_report_opens_offline(week: Path) -> None:
     """Tests that every page exists, loads nothing from elsewhere and has no broken link."""
-    report = _run_folder(week) / "report"
+    report = run_folder(week) / "report"
     pages = sorted(report.glob("*.html"))
     assert {"index.html", "1_divergence.html", "function_finance.html"} <= {p.name for p in pages}
     for page in pages:
@@ -98,7 +53,7 @@ def test_report_opens_offline(week: Path) -> None:
 
 def test_every_page_opens_with_its_computed_sentence(week: Path) -> None:
     """Tests that the headline of each step stands on its page."""
-    folder = _run_folder(week)
+    folder = run_folder(week)
     pages = {
         "snapshot": "0_snapshot",
         "divergence": "1_divergence",
@@ -116,7 +71,7 @@ def test_every_page_opens_with_its_computed_sentence(week: Path) -> None:
 
 def test_identities_hold_for_every_table(week: Path) -> None:
     """Tests that every row of the demo's extracts is accounted for."""
-    check = pd.read_parquet(_run_folder(week) / "tables" / "check.parquet")
+    check = pd.read_parquet(run_folder(week) / "tables" / "check.parquet")
     assert len(check) == 30
     assert (check["rows_raw"] == check["rows_in"] + check["rows_excluded"]).all()
     assert (check["rows_in"] == check["rows_loaded"] + check["rows_quarantined"]).all()
@@ -124,7 +79,7 @@ def test_identities_hold_for_every_table(week: Path) -> None:
 
 def test_notebook_zero_to_five_agree_on_the_numbers(week: Path) -> None:
     """Tests that late lines on the pages of impact and what-if are the rows of one projection."""
-    folder = _run_folder(week) / "tables"
+    folder = run_folder(week) / "tables"
     orders = pd.read_parquet(folder / "order_impact.parquet")
     scenarios = pd.read_parquet(folder / "scenarios.parquet").set_index("scenario")
     assert scenarios.loc["do_nothing", "num_late_lines"] == orders["is_late"].sum()
@@ -142,7 +97,7 @@ def test_killed_runs_resume_to_the_same_report(
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=_environment(tmp_path),
+            env=environment(tmp_path),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -152,7 +107,7 @@ def test_killed_runs_resume_to_the_same_report(
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        assert not _run_folder(tmp_path).exists() or process.returncode in (0, 3)
+        assert not run_folder(tmp_path).exists() or process.returncode in (0, 3)
         for path in (tmp_path / "snapshots").glob("*"):
             assert path.name.startswith(".") or (path / "manifest.json").is_file()
         started = (tmp_path / "runs" / CYCLE / "demo.partial" / "run.json").is_file()
@@ -160,7 +115,7 @@ def test_killed_runs_resume_to_the_same_report(
         time.sleep(0.5)  # kernels of the killed run notice that their parent is gone
     done = soe(*arguments, workspace=tmp_path)
     assert done.returncode in (0, 3), done.stdout + done.stderr
-    comparison = filecmp.dircmp(_run_folder(week) / "report", _run_folder(tmp_path) / "report")
+    comparison = filecmp.dircmp(run_folder(week) / "report", run_folder(tmp_path) / "report")
     assert _differences(comparison) == []
     assert not list((tmp_path / "runs" / CYCLE).glob("*.partial"))
 
@@ -182,8 +137,9 @@ def test_nothing_to_resume_is_a_sentence(tmp_path: Path, small_params: Path) -> 
     assert "Traceback" not in done.stderr
 
 
-def test_meeting_by_command_line_ends_with_the_green_seal(week: Path) -> None:
+def test_meeting_by_command_line_ends_with_the_green_seal(week: Path, tmp_path: Path) -> None:
     """Tests that a scripted meeting selects, answers, verifies, signs, publishes and reads back."""
+    week = Path(shutil.copytree(week, tmp_path / "meeting"))
     secret = {"SOE_PASSPHRASE": PASSPHRASE}
     people = soe("person", "list", workspace=week).stdout.splitlines()
     names = [line.split()[0] for line in people]
