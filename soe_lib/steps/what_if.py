@@ -13,9 +13,10 @@ from soe_lib.scenario.context import Context
 from soe_lib.scenario.evaluate import evaluate_all
 from soe_lib.scenario.identity import table_hash
 from soe_lib.scenario.result import Result, start_of
-from soe_lib.scenario.result_tables import result_tables
+from soe_lib.scenario.result_tables import SHAPES, result_tables
 
 FEATURE = "what-if schedules"
+SCENARIO_TABLES = ("scenarios", "scenario_costs")
 _COMPARED = ["wo_id", "op_no", "split_no", "resource_id", "setup_start_at", "start_at", "end_at"]
 
 
@@ -57,7 +58,7 @@ class Explored:
 
 def explore_scenarios(run: Run) -> Explored:
     """
-    Compute the scenarios of the cycle and compare them.
+    Compute the scenarios of the cycle and compare them; a finished run is read, not computed.
 
     Parameters
     ----------
@@ -83,6 +84,8 @@ def explore_scenarios(run: Run) -> Explored:
     >>> explored.recommended  # doctest: +SKIP
     'overtime'
     """
+    if run.is_complete:
+        return read_scenarios(run)
     context = context_of(run)
     off = _off(run)
     results: tuple[Result, ...] = ()
@@ -114,6 +117,20 @@ def explore_scenarios(run: Run) -> Explored:
         },
     )
     return Explored(comparison, results, tables, recommended, off, sentence)
+
+
+def read_scenarios(run: Run) -> Explored:
+    """Return what a finished run explored, from its tables; ``results`` are not kept."""
+    words = run.words("what_if")
+    tables = {name: run.read(name) for name in (*SCENARIO_TABLES, *SHAPES)}
+    return Explored(
+        comparison=tables["scenarios"],
+        results=(),
+        tables=tables,
+        recommended=str(words["recommended"]),
+        off=str(words["off"]),
+        headline=str(words["headline"]),
+    )
 
 
 def context_of(run: Run) -> Context:
