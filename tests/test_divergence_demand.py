@@ -11,9 +11,9 @@ from soe_lib.divergence.orders import (
     late_lines,
     past_due,
     past_due_items,
-    priced_lines,
     uncovered_items,
 )
+from soe_lib.divergence.prices import priced_lines
 from soe_lib.params import Params
 from tests.divergence_tables import AS_OF, ago, check_contract, facts, make, opened, order, table
 
@@ -120,8 +120,10 @@ def test_cancelled_and_inter_company_orders_are_no_demand() -> None:
 def test_demand_rows_open_their_order_lines() -> None:
     """Tests money, owner and evidence of a family and week outside tolerance."""
     lines = demanded(("2026-11-16", 60.0), ("2026-11-04", 50.0))
+    two = targets(100.0, NOVEMBER)
+    plan = pd.concat([two, two.assign(family_id="WATERS", item_id="WATER")])
     found = facts(item=table("item", make()), plan_calendar=calendar(), sales_order_line=lines)
-    demand = demand_vs_plan(found, targets(100.0, NOVEMBER), 3)
+    demand = demand_vs_plan(found, plan, 3)
     rows = family_demand(found, demand)
     check_contract(rows)
     row = rows[rows["object_id"] == "COLAS 2026-W47"]
@@ -129,7 +131,8 @@ def test_demand_rows_open_their_order_lines() -> None:
     assert row["direct_cost"].tolist() == pytest.approx([160.0])  # 40 at a margin of 4
     assert row["owner_role"].tolist() == ["demand_planning"]
     assert opened(found, row)["order_id"].tolist() == ["S0"]
-    empty = rows[rows["object_id"] == "COLAS 2026-W44"]
+    assert sorted(rows["object_id"]) == ["COLAS 2026-W47", "WATERS 2026-W47"]  # W45 is old news
+    empty = rows[rows["object_id"] == "WATERS 2026-W47"]
     assert len(opened(found, empty, demand_vs_plan=demand)) == 1
 
 

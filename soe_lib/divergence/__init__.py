@@ -11,7 +11,7 @@ from soe_lib.divergence.material import material_shortages as material_shortages
 from soe_lib.divergence.material import stock_curve as stock_curve
 from soe_lib.divergence.orders import late_lines as late_lines
 from soe_lib.divergence.orders import past_due as past_due
-from soe_lib.divergence.orders import priced_lines as priced_lines
+from soe_lib.divergence.prices import priced_lines as priced_lines
 from soe_lib.divergence.projection import Projection as Projection
 from soe_lib.divergence.projection import project as project
 from soe_lib.divergence.rows import evidence as evidence

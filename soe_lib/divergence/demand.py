@@ -83,12 +83,15 @@ def demand_vs_plan(facts: Facts, targets: pd.DataFrame, weeks: int) -> pd.DataFr
 
 def family_demand(facts: Facts, demand: pd.DataFrame) -> pd.DataFrame:
     """
-    Return families and weeks outside tolerance.
+    Return families and weeks outside tolerance, from the week that has just ended on.
+
+    Older weeks were reported when they ended; the table still shows them.
 
     Money is the margin of what was planned and not ordered in a week that is over; more orders
     than planned cost nothing by themselves, the late lines behind them do.
     """
-    rows = demand[demand["is_outside"]].copy()
+    last_week = week_start(pd.Series([facts.first_day])).iloc[0]
+    rows = demand[demand["is_outside"] & (demand["week_start_date"] >= last_week)].copy()
     if rows.empty:
         return empty_rows()
     rows["object_id"] = rows["family_id"] + " " + rows["week_start_date"].dt.strftime("%G-W%V")

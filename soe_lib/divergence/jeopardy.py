@@ -8,7 +8,7 @@ from soe_lib.divergence.chain import Chain
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.links import Links
 from soe_lib.divergence.names import at_least, look_up, named
-from soe_lib.divergence.orders import KEYS
+from soe_lib.divergence.prices import KEYS
 
 UNKNOWN = "no divergence found behind it"
 _WORDS = {
@@ -31,10 +31,10 @@ _WORDS = {
     "demand_not_covered": "no supply planned",
     "orders_past_due": "past due",
     "demand_against_plan": "orders above plan: {object}",
-    "order_new": "new order at short notice",
-    "order_quantity_changed": "customer changed the quantity",
-    "order_date_moved": "customer moved the date",
-    "order_expedited": "customer asked to expedite",
+    "order_new": "new order {object}",
+    "order_quantity_changed": "quantity of {object} changed",
+    "order_date_moved": "date of {object} moved",
+    "order_expedited": "{object} expedited",
     "order_priority_changed": "priority changed",
     "order_item_changed": "customer changed the item",
 }

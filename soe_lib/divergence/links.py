@@ -103,18 +103,28 @@ def link(
 
 
 def _late_in_plan(projection: Projection, late: pd.DataFrame) -> pd.DataFrame:
+    """By the plan's own pegging where the feed has it, else by that of the projection."""
     keys = ["order_id", "line_id"]
+    rows = late[[*keys, "due_at", "lateness_days", "is_covered"]]
+    rows = rows.merge(_planned_ends(projection), on=keys)
+    days = (rows["planned_at"] - rows["due_at"]).dt.total_seconds() / 86_400
+    rows = rows.assign(planned_late_days=days)
+    kept = rows["is_covered"] & (days > 0) & (days >= PLAN_SHARE * rows["lateness_days"])
+    return rows.loc[kept, [*keys, "planned_late_days"]].reset_index(drop=True)
+
+
+def _planned_ends(projection: Projection) -> pd.DataFrame:
+    """Return ``order_id``, ``line_id``, ``planned_at``: last end of the lots planned for a line."""
+    keys = ["order_id", "line_id"]
+    planned = projection.planned_pegging
+    if len(planned):
+        return planned.groupby(keys)["planned_at"].max().reset_index()
     lots = projection.pegging[projection.pegging["supply_type"] == "lot"]
     operations = projection.operations
     name = operations["wo_id"] + "/" + operations["split_no"].astype("str")
     ends = operations["published_end_at"].groupby(name).max().rename("planned_at")
     pegged = lots.merge(ends, left_on="supply_id", right_index=True)
-    last = pegged.groupby(keys)["planned_at"].max().reset_index()
-    rows = late[[*keys, "due_at", "lateness_days", "is_covered"]].merge(last, on=keys)
-    days = (rows["planned_at"] - rows["due_at"]).dt.total_seconds() / 86_400
-    rows = rows.assign(planned_late_days=days)
-    kept = rows["is_covered"] & (days > 0) & (days >= PLAN_SHARE * rows["lateness_days"])
-    return rows.loc[kept, [*keys, "planned_late_days"]].reset_index(drop=True)
+    return pegged.groupby(keys)["planned_at"].max().reset_index()
 
 
 def work_order_pegging(

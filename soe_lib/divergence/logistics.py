@@ -7,7 +7,7 @@ import pandas as pd
 from soe_lib.calendars import site_day
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.names import at_least, count_of, look_up
-from soe_lib.divergence.orders import priced_lines
+from soe_lib.divergence.prices import priced_lines
 from soe_lib.divergence.rows import empty_rows, finish
 
 KEYS = ["order_id", "line_id"]
@@ -19,8 +19,9 @@ def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> p
     Return days on which trucks left late since the last cycle, or should have left and have not.
 
     A truck that waits for goods is no divergence of logistics: order lines that the projection
-    does not serve from stock are left out. A dock that fails stops all lanes of its site: late
-    departures of one site, day and reason are one divergence, of the lane where it is only one.
+    does not serve from stock are left out, and those that went with another truck. A dock that
+    fails stops all lanes of its site: late departures of one site, day and reason are one
+    divergence, of the lane where it is only one.
     Money is what the delivered orders on board lose by the delay, by their clauses.
 
     Parameters
@@ -39,7 +40,7 @@ def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> p
     tolerance = facts.params.divergence.departure_late_hours
     is_news = ~is_gone | (left > facts.since) | (rows["planned_departure_at"] > facts.since)
     late = rows[(rows["hours"] > tolerance) & is_news]
-    late = late[~(late["is_waiting"] & _waits_for_goods(late, pegging, promises))]
+    late = late[~late["is_waiting"] | _waits_for_the_truck(facts, late, pegging, promises)]
     if late.empty:
         return empty_rows()
     late = late.assign(
@@ -96,14 +97,19 @@ def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> p
     )
 
 
-def _waits_for_goods(
-    late: pd.DataFrame, pegging: pd.DataFrame, promises: pd.DataFrame
+def _waits_for_the_truck(
+    facts: Facts, late: pd.DataFrame, pegging: pd.DataFrame, promises: pd.DataFrame
 ) -> pd.Series:
-    """Whether an order line on board is not served whole from stock."""
+    """
+    Whether an order line on board is open (not gone with another truck) and its goods are there.
+    """
+    lines = facts.tables["sales_order_line"]
     index = pd.MultiIndex.from_frame(late[KEYS])
+    still_open = pd.MultiIndex.from_frame(lines.loc[lines["status"] == "open", KEYS])
     coming = pd.MultiIndex.from_frame(pegging.loc[pegging["supply_type"] != "stock", KEYS])
     missing = pd.MultiIndex.from_frame(promises.loc[~promises["is_covered"], KEYS])
-    return pd.Series(index.isin(coming) | index.isin(missing), index=late.index)
+    waits = index.isin(still_open) & ~index.isin(coming) & ~index.isin(missing)
+    return pd.Series(waits, index=late.index)
 
 
 def _delay_cost(facts: Facts, late: pd.DataFrame) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,6 +44,9 @@ class Projection:
     needs
         One row per component need: ``item_id``, ``wo_id``, ``qty`` [uom], ``at`` (projected) and
         ``wanted_at`` (published start, not before ``as_of``): when the plan wants the component.
+    planned_pegging
+        ``order_id``, ``line_id``, ``planned_at``: what the published schedule itself pegged, and
+        when it ends there; empty where the feed does not say.
     notes
         What the problem leaves out, in sentences.
     missing
@@ -54,6 +58,7 @@ class Projection:
     promises: pd.DataFrame
     pegging: pd.DataFrame
     needs: pd.DataFrame
+    planned_pegging: pd.DataFrame
     notes: tuple[str, ...]
     missing: tuple[str, ...]
 
@@ -116,6 +121,7 @@ def project(
         promises=schedule.promises,
         pegging=schedule.pegging,
         needs=_wanted(needs, operations, as_of),
+        planned_pegging=_planned_pegging(tables["schedule_operation"], as_of),
         notes=(*notes, *problem.notes),
         missing=(),
     )
@@ -166,6 +172,19 @@ def _wanted(needs: pd.DataFrame, operations: pd.DataFrame, as_of: pd.Timestamp) 
     )
     wanted = at_least(found["published_start_at"].fillna(found["at"]), as_of)
     return found.drop(columns=["published_start_at"]).assign(wanted_at=wanted)
+
+
+def _planned_pegging(schedule: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    plan = published_version(schedule, as_of)
+    plan = plan[plan["pegged_demand"].notna() & (plan["pegged_demand"] != "[]")]
+    rows = [
+        (str(order_id), str(line_id), end)
+        for text, end in zip(plan["pegged_demand"], plan["end_at"], strict=True)
+        for order_id, line_id, *_ in json.loads(text)
+    ]
+    found = pd.DataFrame(rows, columns=["order_id", "line_id", "planned_at"])
+    kinds = {"order_id": "str", "line_id": "str", "planned_at": "datetime64[us, UTC]"}
+    return found.astype(kinds)
 
 
 def _orders_of(schedule: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -225,4 +244,5 @@ def _off(missing: tuple[str, ...]) -> Projection:
             "wanted_at": pd.Series(dtype="datetime64[us, UTC]"),
         }
     )
-    return Projection(None, operations, promises, pegging, needs, (), missing)
+    planned = promises[["order_id", "line_id"]].assign(planned_at=promises["due_at"])
+    return Projection(None, operations, promises, pegging, needs, planned, (), missing)

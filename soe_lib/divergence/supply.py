@@ -86,10 +86,15 @@ def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
 
 
 def _possible(facts: Facts, lines: pd.DataFrame) -> pd.Series:
-    """Return the later of the required day and the day that the lead time allows."""
+    """
+    Return the later of the required day and the day that the lead time allows.
+
+    Suppliers deliver from Monday to Friday: a day of the weekend stands for the Monday after it.
+    """
     lead = look_up(lines["item_id"], facts.items["lead_time_days"]).fillna(0.0).astype(float)
     ordered = site_day(lines["ordered_at"], facts.time_zone) + pd.to_timedelta(lead, unit="D")
-    return lines["required_date"].where(~(ordered > lines["required_date"]), ordered)
+    day = lines["required_date"].where(~(ordered > lines["required_date"]), ordered)
+    return day + pd.to_timedelta((7 - day.dt.day_of_week).where(day.dt.day_of_week > 4, 0), "D")
 
 
 def _late(facts: Facts, late: pd.DataFrame, late_days: pd.Series, kind: str) -> pd.DataFrame:

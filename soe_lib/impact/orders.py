@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from soe_lib.divergence.orders import LATE_DAYS, priced_lines
+from soe_lib.divergence.orders import LATE_DAYS
+from soe_lib.divergence.prices import priced_lines
 from soe_lib.params import MoneyParams
 
 
