@@ -44,14 +44,15 @@ def priced_lines(
     """
     lines = tables.get("sales_order_line", TABLES["sales_order_line"].empty())
     lines = lines[lines["status"] == "open"]
-    whole = lines.groupby(KEYS, as_index=False).agg(
+    by_line = lines.groupby(KEYS)
+    whole = by_line.agg(
         customer_id=("customer_id", "first"),
         site_id=("site_id", "first"),
         ordered_qty=("ordered_qty", "sum"),
         net_price=("net_price", "first"),
-        net_value=("net_value", lambda values: values.sum(min_count=1)),
         margin_per_unit=("margin_per_unit", "first"),
     )
+    whole = whole.assign(net_value=by_line["net_value"].sum(min_count=1)).reset_index()
     plain = promises.drop(columns=["late_cost"], errors="ignore")
     found = plain.merge(whole, on=KEYS, how="left")
     terms = clauses(found, tables, params)

@@ -71,12 +71,13 @@ def as_published(problem: Problem, operations: pd.DataFrame) -> Problem:
     problem
         The problem; operations that ``operations`` does not name keep what was published.
     operations
-        Operations of a schedule: key, ``resource_id``, ``start_at``.
+        Operations of a schedule: key, ``resource_id``, ``setup_start_at`` (a replay begins
+        nothing earlier than that, changeover included).
     """
     lots = pd.Series(problem.lot_ids, dtype="str").iloc[problem.op_lot].to_numpy()
     wanted = pd.MultiIndex.from_arrays([lots, problem.op_no])
     lot = operations["wo_id"] + "/" + operations["split_no"].astype("str")
-    minutes = (operations["start_at"] - problem.as_of).dt.total_seconds() / 60
+    minutes = (operations["setup_start_at"] - problem.as_of).dt.total_seconds() / 60
     given = pd.DataFrame({"resource": operations["resource_id"], "start": minutes})
     given.index = pd.MultiIndex.from_arrays([lot, operations["op_no"]])
     placed = given[given["start"].notna()].reindex(wanted)

@@ -7,8 +7,8 @@ The sum of :data:`TERMS` is the total cost of a scenario.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from soe_lib.money import holding_cost, rate
@@ -59,12 +59,59 @@ def lost_margin(orders: pd.DataFrame, money: MoneyParams) -> float:
     return float(margin.sum() * money.lost_sale_pct / 100)
 
 
-def changeovers(operations: pd.DataFrame, tables: Tables, money: MoneyParams) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Prices:
+    """
+    Prices of a snapshot: the feed's own rates where it has any, else the parameters.
+
+    Attributes
+    ----------
+    money
+        Parameters with the feed's rates of holding and of lost sales.
+    matrix
+        (resource, group or '*', family before, family after) to working minutes and cost beside.
+    group
+        Resource group of each resource.
+    hourly
+        Price of an hour of changeover on each resource. [money/h]
+    """
+
+    money: MoneyParams
+    matrix: Mapping[tuple[str, str, str], tuple[float, float]]
+    group: Mapping[str, str]
+    hourly: Mapping[str, float]
+
+
+def prices_of(tables: Tables, money: MoneyParams) -> Prices:
+    """Read the prices of a snapshot; ``money`` stands in where the feed has none."""
+    rates = table_or_empty(tables, "cost_rate")
+    resources = table_or_empty(tables, "resource")
+    setups = table_or_empty(tables, "setup_matrix")
+    columns = ["resource_group", "from_setup_family", "to_setup_family", "setup_minutes"]
+    rows = setups[columns].assign(setup_cost=setups["setup_cost"].fillna(0.0))
+    default = money.changeover_cost_per_hour
+    names = resources["resource_id"].tolist()
+    own_rates = {
+        "holding_pct_per_year": rate(rates, "holding_pct", "*", money.holding_pct_per_year)[0],
+        "lost_sale_pct": rate(rates, "lost_sale_pct", "*", money.lost_sale_pct)[0],
+    }
+    return Prices(
+        money.model_copy(update=own_rates),
+        {
+            (group, before, after): (minutes, cost)
+            for group, before, after, minutes, cost in rows.itertuples(index=False, name=None)
+        },
+        dict(zip(names, resources["resource_group"].fillna("").tolist(), strict=True)),
+        {name: rate(rates, "changeover_hour", name, default)[0] for name in names},
+    )
+
+
+def changeovers(operations: pd.DataFrame, prices: Prices) -> pd.DataFrame:
     """
     Return the changeovers of a schedule with their working time and price.
 
-    Hours are those of the changeover matrix (pauses over closed time are not paid); the matrix's
-    own cost of a changeover is added where the feed has one.
+    Hours are those of the changeover matrix (pauses over closed time are not paid), the elapsed
+    ones where the matrix has no row; the matrix's own cost of a changeover is added.
 
     Returns
     -------
@@ -72,55 +119,31 @@ def changeovers(operations: pd.DataFrame, tables: Tables, money: MoneyParams) ->
         One row per changeover: operation key, ``resource_id``, ``setup_hours`` [h], ``cost``
         [money].
     """
-    columns = [*OPERATION_KEY, "resource_id", "setup_hours", "cost"]
     begins = operations["setup_start_at"] < operations["start_at"]
     jobs = operations[begins & (operations["setup_from"] != operations["setup_to"])]
-    matrix = table_or_empty(tables, "setup_matrix")
-    if matrix.empty or jobs.empty:
-        found = jobs.assign(setup_hours=jobs["setup_minutes"] / 60)
-        found["cost"] = found["setup_hours"] * _hourly(found["resource_id"], tables, money)
-        return found[columns].reset_index(drop=True)
-    group = table_or_empty(tables, "resource").set_index("resource_id")["resource_group"]
-    keys = ["from_setup_family", "to_setup_family"]
-    prices = matrix[["resource_group", *keys, "setup_minutes", "setup_cost"]]
-    found = jobs[[*OPERATION_KEY, "resource_id"]].assign(
-        from_setup_family=jobs["setup_from"],
-        to_setup_family=jobs["setup_to"],
-        minutes=np.nan,
-        cost=0.0,
-    )
-    shared = found["resource_id"].map(group)
-    for name in (found["resource_id"], shared, pd.Series("*", index=found.index)):
-        wanted = found[keys].assign(resource_group=name)
-        own = wanted.merge(prices, on=["resource_group", *keys], how="left")
-        own.index = found.index
-        fits = found["minutes"].isna() & own["setup_minutes"].notna()
-        found["minutes"] = found["minutes"].where(~fits, own["setup_minutes"])
-        found["cost"] = found["cost"].where(~fits, own["setup_cost"].fillna(0.0))
-    hours = found["minutes"].fillna(jobs["setup_minutes"]) / 60
-    return found.assign(
-        setup_hours=hours.astype(float),
-        cost=(found["cost"] + hours * _hourly(found["resource_id"], tables, money)).astype(float),
-    )[columns].reset_index(drop=True)
-
-
-def _hourly(resources: pd.Series, tables: Tables, money: MoneyParams) -> pd.Series:
-    """Price of an hour of changeover on each resource: the feed's rate, else the parameter."""
-    rates = table_or_empty(tables, "cost_rate")
-    default = money.changeover_cost_per_hour
-    known = {name: rate(rates, "changeover_hour", name, default)[0] for name in set(resources)}
-    return resources.map(known).astype(float)
-
-
-def with_rates(tables: Tables, money: MoneyParams) -> MoneyParams:
-    """Return the prices with the feed's own rates of holding and lost sales where it has any."""
-    rates = table_or_empty(tables, "cost_rate")
-    return money.model_copy(
-        update={
-            "holding_pct_per_year": rate(rates, "holding_pct", "*", money.holding_pct_per_year)[0],
-            "lost_sale_pct": rate(rates, "lost_sale_pct", "*", money.lost_sale_pct)[0],
-        }
-    )
+    needed = [
+        next(
+            (
+                prices.matrix[name, before, after]
+                for name in (own, prices.group.get(own, ""), "*")
+                if (name, before, after) in prices.matrix
+            ),
+            (given, 0.0),
+        )
+        for own, before, after, given in zip(
+            jobs["resource_id"],
+            jobs["setup_from"],
+            jobs["setup_to"],
+            jobs["setup_minutes"],
+            strict=True,
+        )
+    ]
+    hours = pd.Series([minutes for minutes, _ in needed], index=jobs.index, dtype=float) / 60
+    extra = pd.Series([cost for _, cost in needed], index=jobs.index, dtype=float)
+    hourly = jobs["resource_id"].map(prices.hourly).astype(float)
+    found = jobs.assign(setup_hours=hours, cost=extra + hours * hourly)
+    columns = [*OPERATION_KEY, "resource_id", "setup_hours", "cost"]
+    return found[columns].reset_index(drop=True)
 
 
 def change_costs(moves: pd.DataFrame, money: MoneyParams) -> pd.Series:

@@ -1,9 +1,10 @@
 """
 Moves that do not pay are taken back: the engine may retime everything, the shop floor may not.
 
-Order lines that a schedule serves better are ranked by what they save; the work of the first few
-stays as scheduled, all other work goes back to where doing nothing has it, and the whole is
-replayed. The number of lines that is cheapest in total wins.
+Order lines that a schedule serves better are taken up one after the other, the dearest first: the
+work that the line waits for stays where the schedule has it, all other work goes back to where
+doing nothing has it, and the whole is replayed. A line whose moves cost more than they save is
+left out again.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from soe_lib.scenario.orders import LINE_KEY
 from soe_lib.scenario.result import Result, Start, measured
 from soe_lib.schedule import right_shift
 
-STEPS = (1, 4, 16, 64)
-"""Numbers of better served lines whose work is kept, beside all of them."""
+TRIED_LINES = 12
+"""Better served lines that are tried one by one, beside all of them together."""
 TOLERANCE_DAYS = 1e-3
 """A promise that becomes earlier by no more than this is not better. [days]"""
 
@@ -42,14 +43,24 @@ def quietest(found: Result, start: Start) -> Result:
     Result
         Not verified; never dearer, by that count, than ``found`` or than doing nothing.
     """
-    better = better_lines(found, start)
-    counts = [count for count in STEPS if count < len(better)]
-    kept = [better.head(count) for count in counts] + ([better] if len(better) else [])
-    tried = [found, *(_keeping(found, lines, start) for lines in kept), _nothing(found, start)]
-    if len(better):
-        tried.append(_keeping(found, better, start, break_fence=True))
     factor = max([1.0, *(lever.factor for lever in found.levers if isinstance(lever, FewMoves))])
-    return min(tried, key=lambda result: _counted(result, factor))
+
+    def counted(result: Result) -> float:
+        return result.total_cost + (factor - 1) * float(result.measures["change_cost"])
+
+    better = better_lines(found, start)
+    tried = [found, _nothing(found, start)]
+    if len(better):
+        tried.append(_keeping(found, better, start))
+        tried.append(_keeping(found, better, start, break_fence=True))
+    best = tried[1]
+    kept = better.iloc[:0]
+    for place in range(min(TRIED_LINES, len(better))):
+        lines = pd.concat([kept, better.iloc[[place]]])
+        trial = _keeping(found, lines, start)
+        if counted(trial) < counted(best) - 0.005:
+            best, kept = trial, lines
+    return min([*tried, best], key=counted)
 
 
 def better_lines(found: Result, start: Start) -> pd.DataFrame:
@@ -81,24 +92,23 @@ def _keeping(
     operations = found.schedule.operations
     # what a better line waits for, and only where it was advanced or put on another resource
     place = operations[OPERATION_KEY].merge(
-        start.do_nothing.operations[[*OPERATION_KEY, "resource_id", "start_at"]],
+        start.do_nothing.operations[[*OPERATION_KEY, "resource_id", "setup_start_at"]],
         on=OPERATION_KEY,
         how="left",
     )
     place.index = operations.index
-    is_advanced = (operations["start_at"] < place["start_at"]) | (
-        operations["resource_id"] != place["resource_id"]
-    )
+    begins, was = operations["setup_start_at"], place["setup_start_at"]
+    is_advanced = (begins < was) | (operations["resource_id"] != place["resource_id"])
     is_kept = operations.index.isin(needed.index) & is_advanced
     stays = ~is_kept & place["resource_id"].notna()
-    wanted = operations["start_at"]
+    wanted = begins
     if not break_fence:
         fence = _fence_end(operations, start)
-        is_beyond = place["start_at"].isna() | (place["start_at"] >= fence)
+        is_beyond = was.isna() | (was >= fence)
         wanted = wanted.where(~is_beyond | (wanted >= fence), fence)
     quiet = operations.assign(
         resource_id=operations["resource_id"].where(~stays, place["resource_id"]),
-        start_at=wanted.where(~stays, place["start_at"]),
+        setup_start_at=wanted.where(~stays, was),
     )
     schedule = right_shift(as_published(found.problem, quiet))
     return measured(found.scenario, start, found.problem, schedule, found.levers)
@@ -110,7 +120,7 @@ def _fence_end(operations: pd.DataFrame, start: Start) -> pd.Series:
     lengths = fence_lengths(
         operations["resource_id"], operations["item_id"], context.tables, context.params.fences
     )
-    place = operations["start_at"].rank(method="first").fillna(0.0)
+    place = operations["setup_start_at"].rank(method="first").fillna(0.0)
     end = context.as_of + pd.to_timedelta(lengths["frozen_days"], unit="D")
     return (end + pd.to_timedelta(place, unit="us")).astype(operations["start_at"].dtype)
 
@@ -118,7 +128,3 @@ def _fence_end(operations: pd.DataFrame, start: Start) -> pd.Series:
 def _nothing(found: Result, start: Start) -> Result:
     """Return doing nothing under the scenario's name: no lever pulled, no move made."""
     return replace(start.nothing, scenario=found.scenario, same_as=start.nothing.scenario.title)
-
-
-def _counted(result: Result, factor: float) -> float:
-    return result.total_cost + (factor - 1) * float(result.measures["change_cost"])

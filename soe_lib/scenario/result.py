@@ -15,15 +15,18 @@ from soe_lib.scenario.catalogue import CATALOGUE, Scenario
 from soe_lib.scenario.context import Context, with_published_start
 from soe_lib.scenario.costs import (
     TERMS,
+    Prices,
     change_costs,
     changeovers,
     held_lots,
     lost_margin,
-    with_rates,
+    prices_of,
 )
 from soe_lib.scenario.difference import moved_operations, moves_summary
 from soe_lib.scenario.fences import with_zone
 from soe_lib.scenario.levers import Lever, pulled_rows
+from soe_lib.scenario.orders import LINE_KEY
+from soe_lib.scenario.published import table_or_empty
 from soe_lib.schedule import Problem, Schedule, overtime_used, right_shift, verify
 
 MOVE_TOLERANCE_MINUTES = 15.0
@@ -96,6 +99,19 @@ class Start:
     do_nothing: Schedule
 
     @cached_property
+    def prices(self) -> Prices:
+        """Prices of the snapshot."""
+        return prices_of(self.context.tables, self.context.params.money)
+
+    @cached_property
+    def open_tables(self) -> dict[str, pd.DataFrame]:
+        """The snapshot's tables with the order lines of the problem only: what is still priced."""
+        lines = table_or_empty(self.context.tables, "sales_order_line")
+        keys = pd.MultiIndex.from_tuples(self.problem.demand_keys, names=LINE_KEY)
+        own = pd.MultiIndex.from_frame(lines[LINE_KEY]).isin(keys)
+        return {**self.context.tables, "sales_order_line": lines[own].reset_index(drop=True)}
+
+    @cached_property
     def nothing(self) -> Result:
         """Doing nothing, measured and verified: scenario 0."""
         scenario = CATALOGUE["do_nothing"]
@@ -118,10 +134,10 @@ def measured(
     """Measure what a schedule means, against doing nothing; it is not verified yet."""
     context, params = start.context, start.context.params
     tables = context.tables
-    money = with_rates(tables, params.money)
+    money = start.prices.money
     operations = with_published_start(schedule.operations, _published(start.problem, start))
     schedule = replace(schedule, operations=operations)
-    orders = order_impact(schedule.promises, tables, params.money)
+    orders = order_impact(schedule.promises, start.open_tables, params.money)
     moves = moved_operations(
         start.do_nothing.operations, operations, tolerance_minutes=MOVE_TOLERANCE_MINUTES
     )
@@ -129,7 +145,7 @@ def measured(
     moves["change_cost"] = change_costs(moves, params.money)
     used = overtime_used(problem, schedule)
     pulled = priced(levers, used, context.site_time_zone)
-    changed = changeovers(operations, tables, params.money)
+    changed = changeovers(operations, start.prices)
     late = orders[orders["is_late"]]
     measures: dict[str, Any] = {
         "num_lines": len(orders),
