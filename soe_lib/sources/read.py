@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,14 +176,21 @@ def _typed(
     if len({name.lower() for name in names}) < len(names):
         twice = next(name for k, name in enumerate(names) if name in names[:k])
         raise duckdb.InvalidInputException(f"column '{twice}' is named twice")
-    chosen = [
-        f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}"
-        if name == EXCLUDE or (name in known and column(name).kind is Kind.TEXT)
-        else quoted(name)
-        for name in names
-    ]
+    zoned = {str(row[0]) for row in described if row[1] == "TIMESTAMP WITH TIME ZONE"}
+    chosen = [_selected(name, known, zoned) for name in names]
     wrapped = f"SELECT {', '.join(chosen)} FROM (\n{statement}\n)"
     return connection.execute(wrapped, values).df()
+
+
+def _selected(name: str, known: Collection[str], zoned: Collection[str]) -> str:
+    """Return how a column is fetched; instants with zone as text, for DuckDB hands them over by a
+    pandas call that is deprecated."""
+    if name == EXCLUDE or (name in known and column(name).kind is Kind.TEXT):
+        return f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}"
+    if name in zoned:
+        utc = f"timezone('UTC', {quoted(name)})"
+        return f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {quoted(name)}"
+    return quoted(name)
 
 
 def _missing_column(
