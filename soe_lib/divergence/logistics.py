@@ -85,16 +85,20 @@ def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> p
             strict=True,
         )
     ]
-    return finish(
-        found,
-        divergence_type="departure_late",
-        subject="logistics",
-        object_type="lane_day",
-        owner_role="logistics",
-        unit="h",
-        evidence_table="shipment",
-        evidence={"shipment_id": found["shipments"]},
-    )
+    parts = [
+        finish(
+            found[mask],
+            divergence_type="departure_late",
+            subject="logistics",
+            object_type=object_type,
+            owner_role="logistics",
+            unit="h",
+            evidence_table="shipment",
+            evidence={"shipment_id": found["shipments"]},
+        )
+        for mask, object_type in ((one, "lane_day"), (~one, "site_day"))
+    ]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
 def _waits_for_the_truck(

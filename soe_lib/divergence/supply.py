@@ -9,7 +9,7 @@ import pandas as pd
 
 from soe_lib.calendars import site_day
 from soe_lib.divergence.facts import Facts
-from soe_lib.divergence.names import at_least, look_up, named
+from soe_lib.divergence.names import at_least, count_of, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
 
 KEYS = ["po_id", "line_id"]
@@ -76,8 +76,8 @@ def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
     is_ours = (asked_days > tolerance) & ~is_late & ~is_overdue
     is_ours &= lines["item_id"].isin(material["item_id"])
     parts = [
-        _late(facts, lines[is_late], late_days, "supplier_late"),
-        _late(facts, lines[is_ours], asked_days, "purchase_ordered_late"),
+        _late(facts, lines[is_late], late_days),
+        _ordered_late(facts, lines[is_ours], asked_days),
         _overdue(facts, lines[is_overdue], overdue_days, expected),
         _short(facts, lines),
     ]
@@ -97,15 +97,14 @@ def _possible(facts: Facts, lines: pd.DataFrame) -> pd.Series:
     return day + pd.to_timedelta((7 - day.dt.day_of_week).where(day.dt.day_of_week > 4, 0), "D")
 
 
-def _late(facts: Facts, late: pd.DataFrame, late_days: pd.Series, kind: str) -> pd.DataFrame:
+def _late(facts: Facts, late: pd.DataFrame, late_days: pd.Series) -> pd.DataFrame:
     late = late.copy()
     late["planned_value"] = 0.0
     late["actual_value"] = late["deviation_days"] = late_days[late.index]
     tolerance = max(facts.params.divergence.supplier_late_days, 1e-9)
     late["severity"] = late["deviation_days"] / tolerance
     late["sentence"] = [
-        f"{s} confirms {i} ({o}) for {p:%d %b}, required {r:%d %b}"
-        + (f": {d:.0f} days late" if kind == "supplier_late" else "; ordered too late by us")
+        f"{s} confirms {i} ({o}) for {p:%d %b}, required {r:%d %b}: {d:.0f} days late"
         for s, i, o, p, r, d in zip(
             late["supplier_id"],
             late["item_name"],
@@ -116,7 +115,61 @@ def _late(facts: Facts, late: pd.DataFrame, late_days: pd.Series, kind: str) -> 
             strict=True,
         )
     ]
-    return _line_rows(late, kind, "days")
+    return _line_rows(late, "supplier_late", "days")
+
+
+def _ordered_late(facts: Facts, lines: pd.DataFrame, asked_days: pd.Series) -> pd.DataFrame:
+    """One row per component that we ordered with less than its lead time."""
+    if lines.empty:
+        return empty_rows()
+    rows = (
+        lines.assign(days=asked_days[lines.index])
+        .groupby("item_id", as_index=False)
+        .agg(
+            actual_value=("days", "max"),
+            item_name=("item_name", "first"),
+            supplier_id=("supplier_id", "first"),
+            site_id=("site_id", "first"),
+            orders=("po_id", lambda ids: sorted(set(ids))),
+            lines=("line_id", lambda ids: sorted(set(ids))),
+            required_date=("required_date", "min"),
+            promised_date=("promised_date", "min"),
+        )
+    )
+    rows["object_id"] = rows["item_id"]
+    rows["planned_value"] = 0.0
+    rows["deviation_days"] = rows["actual_value"]
+    tolerance = max(facts.params.divergence.supplier_late_days, 1e-9)
+    rows["severity"] = rows["actual_value"] / tolerance
+    rows["first_seen_at"] = rows["act_by_at"] = facts.as_of
+    rows["sentence"] = [
+        f"{i} was ordered with less than its lead time ({count_of(len(o), 'order')} of {s}): "
+        f"required {r:%d %b}, comes {p:%d %b}, up to {d:.0f} days after the need"
+        for i, o, s, r, p, d in zip(
+            rows["item_name"],
+            rows["orders"],
+            rows["supplier_id"],
+            rows["required_date"],
+            rows["promised_date"],
+            rows["actual_value"],
+            strict=True,
+        )
+    ]
+    return finish(
+        rows,
+        divergence_type="purchase_ordered_late",
+        subject="supply",
+        object_type="item",
+        owner_role="procurement",
+        unit="days",
+        evidence_table="purchase_order_line",
+        evidence={
+            "item_id": rows["item_id"],
+            "po_id": rows["orders"],
+            "line_id": rows["lines"],
+            "status": "open",
+        },
+    )
 
 
 def _overdue(
