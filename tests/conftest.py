@@ -11,12 +11,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import settings
 
 from soe_lib.snapshot import Snapshot, take_snapshot
 from soe_lib.sources import Source, load_source
 from soe_lib.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A slow machine is no failure; CI tries the same examples every time.
+settings.register_profile("soe", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI", "").lower() == "true" else "soe")
 
 
 def skip_or_fail(reason: str) -> None:
