@@ -98,9 +98,7 @@ DAMAGE = {
 }
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kinds=st.lists(st.sampled_from(sorted(DAMAGE)), max_size=25),
     bom=st.booleans(),
@@ -164,7 +162,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS, CELLS), max_size=8),
     zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata"]),

@@ -110,7 +110,7 @@ def test_impossible_divisions_are_refused(shares: list[float], total: float, uni
 MONTHS = [pd.Timestamp("2026-10-01"), pd.Timestamp("2026-11-01"), pd.Timestamp("2026-12-01")]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     totals=st.lists(st.integers(0, 10**7), min_size=3, max_size=3),
     weights=st.lists(st.integers(0, 50), min_size=1, max_size=5),
@@ -232,7 +232,7 @@ def test_figures_that_cannot_be_divided_are_named() -> None:
     assert str(nothing["planned_qty"].dtype) == "float64"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     needs=st.lists(st.integers(0, 400), min_size=1, max_size=12),
     least=st.one_of(st.none(), st.integers(1, 500)),
