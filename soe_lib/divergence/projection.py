@@ -39,7 +39,7 @@ class Projection:
         Its operations with ``published_end_at``, ``required_minutes`` (run and changeover) and
         ``due_by_at``: the instant by which the published schedule wanted the operation done (its
         projected end where it was never published).
-    promises, pegging
+    promises, purchases, pegging
         Tables of the schedule.
     needs
         One row per component need: ``item_id``, ``wo_id``, ``qty`` [uom], ``at`` (projected) and
@@ -56,6 +56,7 @@ class Projection:
     schedule: Schedule | None
     operations: pd.DataFrame
     promises: pd.DataFrame
+    purchases: pd.DataFrame
     pegging: pd.DataFrame
     needs: pd.DataFrame
     planned_pegging: pd.DataFrame
@@ -119,6 +120,7 @@ def project(
         schedule=schedule,
         operations=operations,
         promises=schedule.promises,
+        purchases=schedule.purchases,
         pegging=schedule.pegging,
         needs=_wanted(needs, operations, as_of),
         planned_pegging=_planned_pegging(tables["schedule_operation"], as_of),
@@ -245,4 +247,21 @@ def _off(missing: tuple[str, ...]) -> Projection:
         }
     )
     planned = promises[["order_id", "line_id"]].assign(planned_at=promises["due_at"])
-    return Projection(None, operations, promises, pegging, needs, planned, (), missing)
+    purchases = pd.DataFrame(
+        {
+            **{name: pd.Series(dtype="str") for name in ("item_id", "wo_id")},
+            "qty": pd.Series(dtype=float),
+            **{name: pd.Series(dtype="datetime64[us, UTC]") for name in ("order_at", "receipt_at")},
+        }
+    )
+    return Projection(
+        schedule=None,
+        operations=operations,
+        promises=promises,
+        purchases=purchases,
+        pegging=pegging,
+        needs=needs,
+        planned_pegging=planned,
+        notes=(),
+        missing=missing,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -22,6 +23,21 @@ from soe_lib.run import Run
 from soe_lib.schedule import Schedule
 from soe_lib.sop import weekly_targets
 
+TABLE_NAMES = (
+    "divergences",
+    "consequences",
+    "divergence_orders",
+    "orders_in_jeopardy",
+    "detectors_off",
+    "projected_operations",
+    "projected_promises",
+    "projected_purchases",
+    "projected_pegging",
+    "projected_stock",
+    "resource_load",
+    "material_shortages",
+    "demand_vs_plan",
+)
 CYCLE_DAYS = 7
 """Length of the cycle: events after ``as_of`` less this are news. [days]"""
 
@@ -84,13 +100,14 @@ class Found:
 
 def find_divergences(run: Run) -> Found:
     """
-    Compare what is with what was planned.
+    Compare what is with what was planned; a finished run is read, not computed.
 
     The published schedule is replayed once from the actual state; this step and all later ones
     read its tables. Written: ``divergences``, ``consequences``, ``orders_in_jeopardy``,
     ``divergence_orders`` (late lines behind each divergence), ``detectors_off``,
-    ``projected_operations``, ``projected_promises``, ``projected_pegging``, ``projected_stock``,
-    ``resource_load``, ``material_shortages``, ``demand_vs_plan``.
+    ``projected_operations``, ``projected_promises``, ``projected_purchases``,
+    ``projected_pegging``, ``projected_stock``, ``resource_load``, ``material_shortages``,
+    ``demand_vs_plan``.
 
     Parameters
     ----------
@@ -106,6 +123,8 @@ def find_divergences(run: Run) -> Found:
     >>> found = find_divergences(open_run())  # doctest: +SKIP
     >>> found.divergences["divergence_type"].value_counts()  # doctest: +SKIP
     """
+    if run.is_complete:
+        return read_divergences(run)
     zone = run.snapshot.site_time_zone
     facts = facts_of(
         run.tables,
@@ -121,31 +140,56 @@ def find_divergences(run: Run) -> Found:
     orders = orders_in_jeopardy(facts, baseline.late, chained, baseline.links)
     written = _tables(projection, baseline, chained, stock, orders, off)
     run.write(**written)
-    run.say(
-        "divergence",
-        {
-            "headline": statement.headline,
-            "paragraph": statement.paragraph,
-            **statement.figures,
-            "why_off": statement.why_off,
-            "notes": list(projection.notes),
-            "off": off["sentence"].tolist(),
-        },
+    words = {
+        "headline": statement.headline,
+        "paragraph": statement.paragraph,
+        **statement.figures,
+        "why_off": statement.why_off,
+        "notes": list(projection.notes),
+        "off": off["sentence"].tolist(),
+    }
+    run.say("divergence", words)
+    return _found(run, written, words, projection.schedule)
+
+
+def read_divergences(run: Run) -> Found:
+    """
+    Return what a finished run found, from its tables.
+
+    Raises
+    ------
+    soe_lib.run.RunError
+        When the run lacks one of them.
+    """
+    words = run.words("divergence")
+    tables = {name: run.read(name) for name in TABLE_NAMES}
+    schedule = Schedule(
+        operations=tables["projected_operations"],
+        promises=tables["projected_promises"],
+        purchases=tables["projected_purchases"],
+        pegging=tables["projected_pegging"],
+        summary={"method": "right-shift"},
     )
+    return _found(run, tables, words, schedule if words["projection_is_on"] else None)
+
+
+def _found(
+    run: Run, tables: dict[str, pd.DataFrame], words: dict[str, Any], schedule: Schedule | None
+) -> Found:
     return Found(
-        divergences=chained.roots,
-        consequences=chained.consequences,
-        orders=orders,
-        off=off,
-        projection=projection.schedule,
-        load=baseline.load,
-        material=baseline.material,
-        stock=stock,
-        demand=baseline.demand,
-        notes=projection.notes,
-        headline=statement.headline,
-        paragraph=statement.paragraph,
-        tables={**facts.tables, **written},
+        divergences=tables["divergences"],
+        consequences=tables["consequences"],
+        orders=tables["orders_in_jeopardy"],
+        off=tables["detectors_off"],
+        projection=schedule,
+        load=tables["resource_load"],
+        material=tables["material_shortages"],
+        stock=tables["projected_stock"],
+        demand=tables["demand_vs_plan"],
+        notes=tuple(words["notes"]),
+        headline=str(words["headline"]),
+        paragraph=str(words["paragraph"]),
+        tables={**run.tables, **tables},
     )
 
 
@@ -191,6 +235,7 @@ def _tables(
         "detectors_off": off,
         "projected_operations": projection.operations,
         "projected_promises": projection.promises,
+        "projected_purchases": projection.purchases,
         "projected_pegging": projection.pegging,
         "projected_stock": stock,
         "resource_load": baseline.load,

@@ -53,7 +53,8 @@ class Impact:
 
 def assess_impact(run: Run) -> Impact:
     """
-    Price the lateness of each open order line if nothing is done, and sort it by who must act.
+    Price the lateness of each open order line if nothing is done, and sort it by who must act; a
+    finished run is read, not computed.
 
     Written: ``order_impact``, ``impact_by_customer``, ``impact_by_family``, ``impact_by_clause``,
     ``shipments_without_goods`` and ``function_<role>_rows`` for each function.
@@ -77,6 +78,8 @@ def assess_impact(run: Run) -> Impact:
     >>> impact = assess_impact(open_run())  # doctest: +SKIP
     >>> impact.total_late_cost  # doctest: +SKIP
     """
+    if run.is_complete:
+        return read_impact(run)
     divergences = run.read("divergences")
     is_projected = bool(run.words("divergence").get("projection_is_on", False))
     promises = run.read("projected_promises") if is_projected else _past_due(run)
@@ -101,26 +104,51 @@ def assess_impact(run: Run) -> Impact:
         "num_shipments_without_goods": len(shipments),
     }
     headline = _headline(run, customers, late, figures)
-    run.write(
-        order_impact=orders,
-        impact_by_customer=customers,
-        impact_by_family=families,
-        impact_by_clause=clauses,
-        shipments_without_goods=shipments,
+    tables = {
+        "order_impact": orders,
+        "impact_by_customer": customers,
+        "impact_by_family": families,
+        "impact_by_clause": clauses,
+        "shipments_without_goods": shipments,
         **{f"function_{role}_rows": functions[role] for role in FUNCTIONS},
-    )
+    }
+    run.write(**tables)
     run.say("impact", {"headline": headline, **figures})
+    return _impact(tables, {"headline": headline, **figures})
+
+
+def read_impact(run: Run) -> Impact:
+    """
+    Return what a finished run's step 2 found, from its tables.
+
+    Raises
+    ------
+    soe_lib.run.RunError
+        When the run lacks one of them.
+    """
+    names = [
+        "order_impact",
+        "impact_by_customer",
+        "impact_by_family",
+        "impact_by_clause",
+        "shipments_without_goods",
+        *(f"function_{role}_rows" for role in FUNCTIONS),
+    ]
+    return _impact({name: run.read(name) for name in names}, run.words("impact"))
+
+
+def _impact(tables: dict[str, pd.DataFrame], words: dict[str, Any]) -> Impact:
     return Impact(
-        orders=orders,
-        customers=customers,
-        families=families,
-        clauses=clauses,
-        shipments=shipments,
-        functions=functions,
-        total_late_cost=figures["late_cost"],
-        total_margin_at_risk=figures["margin_at_risk"],
-        is_projected=is_projected,
-        headline=headline,
+        orders=tables["order_impact"],
+        customers=tables["impact_by_customer"],
+        families=tables["impact_by_family"],
+        clauses=tables["impact_by_clause"],
+        shipments=tables["shipments_without_goods"],
+        functions={role: tables[f"function_{role}_rows"] for role in FUNCTIONS},
+        total_late_cost=float(words["late_cost"]),
+        total_margin_at_risk=float(words["margin_at_risk"]),
+        is_projected=bool(words["is_projected"]),
+        headline=str(words["headline"]),
     )
 
 
