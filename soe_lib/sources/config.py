@@ -228,7 +228,10 @@ def _root(name: str, config: SourceConfig, params_dir: Path, environ: Mapping[st
     elif environ.get("SOE_REAL_DATA"):
         root, origin = Path(environ["SOE_REAL_DATA"]) / name, "SOE_REAL_DATA"
     else:
-        raise SourceError(f"source '{name}': set {variable} to the folder of its extracts")
+        raise SourceError(
+            f"source '{name}': set {variable} to the folder of its extracts (or SOE_REAL_DATA to "
+            f"the folder that holds a folder '{name}')"
+        )
     if not root.is_dir():
         raise SourceError(f"source '{name}': folder {root} ({origin}) not found; set {variable}")
     return root.resolve()
