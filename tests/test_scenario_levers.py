@@ -202,9 +202,9 @@ def test_whoever_waits_is_charged_in_full() -> None:
 
 
 def test_few_moves_leaves_what_saves_little() -> None:
-    """Tests that a move of price 30 that saves 300 is made, but not where it must save 20 times."""
+    """Tests that a move of price 30 that saves 75 is made, but not where it must save 3 times."""
     plant = urgent_behind_another()
-    plant.rows["customer_terms"][0]["penalty_amount"] = 300.0
+    plant.rows["customer_terms"][0]["penalty_amount"] = 75.0
     assert computed(context(plant), "resequence")[1].measures["num_moves"] == 1
     nothing, found = computed(context(plant), "minimal_change")
     assert found.measures["num_moves"] == 0

@@ -93,7 +93,7 @@ _STANDARD = (
         "minimal_change",
         "Minimal change",
         ("resequence", "alternate routing", "few moves"),
-        "Only the moves that save many times the price of their unrest.",
+        "Only the moves that save at least three times the price of their unrest.",
     ),
     Scenario(
         "best_of_all",

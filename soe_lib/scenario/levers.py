@@ -22,7 +22,7 @@ PULLED_COLUMNS = (
     "cost",
     "act_by_at",
 )
-FEW_MOVES_FACTOR = 20.0
+FEW_MOVES_FACTOR = 3.0
 """With the lever 'few moves' a move must save this many times its own price."""
 
 

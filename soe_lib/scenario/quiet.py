@@ -49,17 +49,21 @@ def quietest(found: Result, start: Start) -> Result:
         return result.total_cost + (factor - 1) * float(result.measures["change_cost"])
 
     better = better_lines(found, start)
+    place = _place(found, start)
+    everything = _advanced_for(found, better, place, start)
     tried = [found, _nothing(found, start)]
-    if len(better):
-        tried.append(_keeping(found, better, start))
-        tried.append(_keeping(found, better, start, break_fence=True))
+    if len(everything):
+        tried.append(_keeping(found, everything, place, start))
+        tried.append(_keeping(found, everything, place, start, break_fence=True))
     best = tried[1]
-    kept = better.iloc[:0]
-    for place in range(min(TRIED_LINES, len(better))):
-        lines = pd.concat([kept, better.iloc[[place]]])
-        trial = _keeping(found, lines, start)
+    kept = everything[:0]
+    for number in range(min(TRIED_LINES, len(better))):
+        wanted = _advanced_for(found, better.iloc[[number]], place, start)
+        if wanted.isin(kept).all():
+            continue
+        trial = _keeping(found, kept.union(wanted), place, start)
         if counted(trial) < counted(best) - 0.005:
-            best, kept = trial, lines
+            best, kept = trial, kept.union(wanted)
     return min([*tried, best], key=counted)
 
 
@@ -80,28 +84,46 @@ def better_lines(found: Result, start: Start) -> pd.DataFrame:
     )
 
 
-def _keeping(
-    found: Result, lines: pd.DataFrame, start: Start, *, break_fence: bool = False
-) -> Result:
-    """
-    Replay ``found`` with only the work of some lines moved.
-
-    Work from beyond the frozen zone is advanced up to its end at most, unless the fence may break.
-    """
-    needed = work_for(found.schedule, lines, start.context.tables)
+def _place(found: Result, start: Start) -> pd.DataFrame:
+    """Where doing nothing has each operation: ``resource_id``, ``setup_start_at``, index of ops."""
     operations = found.schedule.operations
-    # what a better line waits for, and only where it was advanced or put on another resource
     place = operations[OPERATION_KEY].merge(
         start.do_nothing.operations[[*OPERATION_KEY, "resource_id", "setup_start_at"]],
         on=OPERATION_KEY,
         how="left",
     )
     place.index = operations.index
-    begins, was = operations["setup_start_at"], place["setup_start_at"]
-    is_advanced = (begins < was) | (operations["resource_id"] != place["resource_id"])
-    is_kept = operations.index.isin(needed.index) & is_advanced
-    stays = ~is_kept & place["resource_id"].notna()
-    wanted = begins
+    return place
+
+
+def _advanced_for(
+    found: Result, lines: pd.DataFrame, place: pd.DataFrame, start: Start
+) -> pd.Index:
+    """Operations that some lines wait for and that were advanced or put on another resource."""
+    needed = work_for(found.schedule, lines, start.context.tables)
+    was = place.loc[needed.index]
+    is_advanced = (needed["setup_start_at"] < was["setup_start_at"]) | (
+        needed["resource_id"] != was["resource_id"]
+    )
+    return needed.index[is_advanced]
+
+
+def _keeping(
+    found: Result,
+    kept: pd.Index,
+    place: pd.DataFrame,
+    start: Start,
+    *,
+    break_fence: bool = False,
+) -> Result:
+    """
+    Replay ``found`` with only some operations moved; the others are where doing nothing has them.
+
+    Work from beyond the frozen zone is advanced up to its end at most, unless the fence may break.
+    """
+    operations = found.schedule.operations
+    wanted, was = operations["setup_start_at"], place["setup_start_at"]
+    stays = ~operations.index.isin(kept) & place["resource_id"].notna()
     if not break_fence:
         fence = _fence_end(operations, start)
         is_beyond = was.isna() | (was >= fence)
