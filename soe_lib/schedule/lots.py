@@ -154,7 +154,8 @@ def _alternates(
         ],
         on=["item_id", "op_no"],
     )
-    speed = listed["resource_id"].map(efficiency).fillna(1.0)
+    # Without a routing the look-up has no rows and would take the type of its keys.
+    speed = listed["resource_id"].map(efficiency).astype("float64").fillna(1.0)
     listed["minutes"] = (
         listed["planned_qty"]
         * listed["run_minutes_per_unit"]
