@@ -14,7 +14,15 @@ from soe_lib.twin.structure import FAMILIES, FAMILY_CASES_PER_WEEK, FAMILY_SITE,
 
 ABC_WEIGHT = {"A": 5.0, "B": 2.0, "C": 1.0}
 LINES_PER_1000_CASES = 2.25
-PROMOTIONS = {("ENERGY", 11): 1.06, ("ENERGY", 12): 1.16, ("ENERGY", 13): 1.14, ("WATER", 9): 0.84}
+PROMOTIONS = {
+    ("ENERGY", 11): 1.05,
+    ("ENERGY", 12): 1.14,
+    ("ENERGY", 13): 1.12,
+    ("ENERGY", 14): 1.06,
+    ("ICETEA", 12): 1.06,
+    ("ICETEA", 13): 1.06,
+    ("WATER", 9): 0.84,
+}
 """Demand that the S&OP plan does not know, by family and week."""
 SEASON = {"COLA": 0.5, "ENERGY": 0.0, "WATER": -0.6, "ICETEA": -0.4, "JUICE": 0.3}
 """Change of demand per week, in percent of the mean. [%/week]"""
@@ -65,6 +73,11 @@ class Line:
         )
 
     @property
+    def promised_ship_day(self) -> int:
+        """Last working day for the first promise, or for an earlier one given later."""
+        return working_day_before(min(self.first_day, self.last_day) - self.transit)
+
+    @property
     def open_qty(self) -> float:
         """Quantity still owed."""
         return self.qty - self.delivered if self.status == "open" else 0.0
@@ -98,7 +111,7 @@ def draw_lines(plant: Plant, clock: Clock, seed: int, weeks: int) -> list[Line]:
             items = [str(i) for i, own in families.items() if own == family]
             weights = [shares[i] for i in items]
             total = expected_cases(family, week) * PROMOTIONS.get((family, week), 1.0)
-            total *= 1 + 0.035 * normal(seed, "week", family, week)
+            total *= 1 + 0.05 * normal(seed, "week", family, week)
             count = round(FAMILY_CASES_PER_WEEK[family] / 1000 * LINES_PER_1000_CASES)
             raw = [lognormal(0.65, seed, "size", family, week, k) for k in range(count)]
             for k in range(count):
@@ -109,8 +122,8 @@ def draw_lines(plant: Plant, clock: Clock, seed: int, weeks: int) -> list[Line]:
                     day = int(5 * uniform(seed, "day", *key))
                 requested = week * 7 + day
                 site = FAMILY_SITE[family]
-                lead = 13.5 * lognormal(0.4, seed, "lead", who, site, requested)
-                lead_days = round(min(max(lead, 4), 28))
+                lead = 14.5 * lognormal(0.6, seed, "lead", who, site, requested)
+                lead_days = round(min(max(lead, 2), 30))
                 hour = 7 + 11 * uniform(seed, "hour", who, site, requested)
                 ordered_day = requested - lead_days
                 qty = max(20.0, round(raw[k] / sum(raw) * total / 10) * 10.0)

@@ -21,7 +21,7 @@ EARLY_MINUTES = 4 * 60.0
 SKIP_AFTER_MINUTES = 2 * 60.0
 REPORT_EVERY_MINUTES = 120.0
 BASE_SCRAP = {"mixing": 0.003, "filling": 0.006, "packing": 0.0015}
-RATE_SIGMA = 0.035
+RATE_SIGMA = 0.05
 
 
 class Floor:

@@ -18,10 +18,10 @@ from soe_lib.twin.state import Lot, Op, State, World
 from soe_lib.twin.structure import FAMILY_FILLER, FAMILY_SITE, FILLERS, MIXERS, RESOURCES, kind_of
 from soe_lib.twin.world import closed_rows
 
-SAFETY_WEEKS = {"A": 0.3, "B": 0.4, "C": 0.55}
-COVER_DAYS = {"A": 8, "B": 14, "C": 21}
-HORIZON_DAYS = 26
-EARLY_DAYS = 7.0
+SAFETY_WEEKS = {"A": 0.12, "B": 0.2, "C": 0.3}
+COVER_DAYS = {"A": 6, "B": 10, "C": 16}
+HORIZON_DAYS = 28
+EARLY_DAYS = 4.0
 CAMPAIGN_MINUTES = 30 * 60.0
 MIX_AHEAD_MINUTES = 24 * 60.0
 NEEDED_BEFORE_DUE = 4 * 1440.0
@@ -90,8 +90,9 @@ class Planner:
         for item, share in self.world.shares.items():
             family = str(self.world.items[item]["family_id"])
             for step, part in enumerate(RESIDUAL):
-                rest = part * share * expected_cases(family, week + step)
-                found[item].append((clock.at((week + step) * 7 + 4, 12), rest, ""))
+                rest = part * share * expected_cases(family, week + step) / 5
+                days = range((week + step) * 7, (week + step) * 7 + 5)
+                found[item] += [(clock.at(day, 12), rest, "") for day in days]
         for needs in found.values():
             needs.sort()
         return found
@@ -213,12 +214,16 @@ class Planner:
         free = self.free_at[resource]
         best: tuple[float, float, str] | None = None
         ready: list[tuple[Lot, float]] = []
+        until = math.inf
         for lot in waiting[:24]:
+            if lot.due > until:
+                break
             at = max(free, lot.earliest)
-            for component, per in self.world.needs[(lot.item, 10)]:
-                if not component.startswith("BULK"):
-                    at = max(at, supply.ready(component, per * lot.qty))
+            for component, per in self.world.bought[lot.item]:
+                at = max(at, supply.ready(component, per * lot.qty))
             ready.append((lot, at))
+            if at <= free + 60:
+                until = min(until, lot.due + CAMPAIGN_MINUTES)
         soonest = min(at for _, at in ready)
         startable = [(lot, at) for lot, at in ready if at <= max(free, soonest) + 60]
         first = min(lot.due for lot, _ in startable)

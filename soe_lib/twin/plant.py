@@ -77,7 +77,7 @@ def bottle_of(family: str, k: int) -> str:
 
 
 def _components(rng: np.random.Generator) -> pd.DataFrame:
-    leads = {"BOTTLE": 10, "CAP": 7, "CARTON": 5, "LABEL": 14, "FILM": 7}
+    leads = {"BOTTLE": 9, "CAP": 7, "CARTON": 4, "LABEL": 11, "FILM": 7}
     cost = {"BOTTLE": 0.06, "CAP": 0.012, "CARTON": 0.21, "LABEL": 0.009, "SUGAR": 0.75}
     rows = []
     for number, (name, site) in enumerate(COMPONENTS.items()):
@@ -91,7 +91,7 @@ def _components(rng: np.random.Generator) -> pd.DataFrame:
                 "uom": "EA" if pieces else "KG",
                 "supply_type": "buy",
                 "item_type": "component",
-                "lead_time_days": float(leads.get(kind, 12)),
+                "lead_time_days": float(leads.get(kind, 9)),
                 "lot_multiple_qty": 1000.0 if pieces else 100.0,
                 "std_cost": round(cost.get(kind, 1.6) * float(rng.uniform(0.9, 1.1)), 4),
                 "supplier_id": f"SUP{number % NUM_SUPPLIERS + 1:02d}",

@@ -6,6 +6,7 @@ from soe_lib.twin.clock import is_working_day, working_day_after
 from soe_lib.twin.demand import Line
 from soe_lib.twin.noise import uniform
 from soe_lib.twin.office import Office
+from soe_lib.twin.state import Outcome
 from soe_lib.twin.structure import CARRIERS, LANES, PALLETS_PER_TRUCK, SITES, TRUCKS_PER_LANE_DAY
 
 DEPARTURE_HOUR = 17.0
@@ -43,7 +44,7 @@ class Shipping(Office):
             for lane, load in sorted(loads.items()):
                 self._load(lane, day, load)
             loaded = {key for load in loads.values() for key, _ in load}
-            self._plan_trucks(site, day, [line for line in due if line.key not in loaded])
+            self._plan_trucks(site, day, loaded)
 
     def _available(self, line: Line, room: float) -> float:
         """Pick what can leave: all of it, or a part that is worth a stop; 0 where nothing can."""
@@ -84,7 +85,9 @@ class Shipping(Office):
         shipment = f"SH-{lane}-{clock.date(day).replace('-', '')}"
         if delay:
             for key, qty in load:
-                self._log_shipment(shipment, key, qty, planned, "planned", leaves, reason)
+                self._log_shipment(
+                    shipment, self.state.lines[key], qty, planned, "planned", leaves, reason
+                )
         self.push(leaves, "depart", (shipment, lane, planned, load, reason))
 
     def depart(self, payload: tuple[str, str, float, list[tuple[str, float]], str]) -> None:
@@ -103,28 +106,29 @@ class Shipping(Office):
             )
             if line.delivered >= line.qty - 1e-6:
                 line.status = "completed"
+                self.state.outcomes[key] = Outcome(
+                    line.item, line.site, clock.at(max(line.promised_ship_day, 0), 23), now
+                )
             self.log_line(line, now)
             self.log.add("delivery", now, shipment, line.order_id, line.line_id, qty, pod)
-            self._log_shipment(shipment, key, qty, planned, "departed", now, reason, pod)
-            self.push(pod, "pod", (shipment, key, qty, planned, now, reason))
+            self._log_shipment(shipment, line, qty, planned, "departed", now, reason, pod)
+            self.push(pod, "pod", (shipment, line, qty, planned, now, reason))
 
-    def pod(self, payload: tuple[str, str, float, float, float, str]) -> None:
+    def pod(self, payload: tuple[str, Line, float, float, float, str]) -> None:
         """Note the proof of delivery."""
-        shipment, key, qty, planned, left, reason = payload
-        line = self.state.lines.get(key)
-        if line is None:
-            return
+        shipment, line, qty, planned, left, reason = payload
         line.pod_at = self.state.now
-        if line.status == "completed":
-            self.log_line(line, self.state.now)
         self._log_shipment(
-            shipment, key, qty, planned, "arrived", left, reason, self.state.now, self.state.now
+            shipment, line, qty, planned, "arrived", left, reason, self.state.now, self.state.now
         )
+        if line.status == "completed" and line.last_issue == left:
+            self.log_line(line, self.state.now)
+            del self.state.lines[line.key]
 
     def _log_shipment(
         self,
         shipment: str,
-        key: str,
+        line: Line,
         qty: float,
         planned: float,
         status: str,
@@ -133,7 +137,6 @@ class Shipping(Office):
         eta: float = float("nan"),
         arrived: float = float("nan"),
     ) -> None:
-        line = self.state.lines[key]
         if eta != eta:
             eta = leaves + line.transit * 1440.0 - 300
         left = leaves if status in ("departed", "arrived") else float("nan")
@@ -156,21 +159,22 @@ class Shipping(Office):
             line.site,
         )
 
-    def _plan_trucks(self, site: str, day: int, left_over: list[Line]) -> None:
-        """Plan tomorrow's trucks; what was planned for today and is not there is cancelled."""
-        clock = self.world.clock
+    def _plan_trucks(self, site: str, day: int, loaded: set[str]) -> None:
+        """Plan tomorrow's trucks; what was planned for today and is not loaded is cancelled."""
+        clock, trucks = self.world.clock, self.state.trucks
+        for key, (shipment, planned) in list(trucks.items()):
+            line = self.state.lines[key]
+            if line.site != site or clock.day(planned) > day:
+                continue
+            del trucks[key]
+            if key not in loaded:
+                why = "NO-STOCK" if line.ship_day <= day else "MOVED"
+                qty = max(line.open_qty, 0.0)
+                self._log_shipment(shipment, line, qty, planned, "cancelled", planned, why)
         tomorrow = working_day_after(day + 1)
-        for line in left_over:
-            planned = clock.at(day, DEPARTURE_HOUR)
-            shipment = f"SH-{line.lane}-{clock.date(day).replace('-', '')}"
-            if line.ship_day == day and line.ordered_at < clock.at(day, 0) - 1440:
-                self._log_shipment(
-                    shipment, line.key, line.open_qty, planned, "cancelled", planned, "NO-STOCK"
-                )
         for line in self.state.lines.values():
             if line.open_qty > 0 and line.site == site and day < line.ship_day <= tomorrow:
                 shipment = f"SH-{line.lane}-{clock.date(tomorrow).replace('-', '')}"
                 planned = clock.at(tomorrow, DEPARTURE_HOUR)
-                self._log_shipment(
-                    shipment, line.key, line.open_qty, planned, "planned", planned, ""
-                )
+                trucks[line.key] = (shipment, planned)
+                self._log_shipment(shipment, line, line.open_qty, planned, "planned", planned, "")

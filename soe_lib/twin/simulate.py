@@ -80,7 +80,9 @@ class Simulation(Shipping):
 
     def down(self, payload: tuple[str, float, float, str]) -> None:
         """Let planning know of a stop."""
-        resource, begin, end, _ = payload
+        resource, begin, end, incident_id = payload
+        if incident_id not in self.by_id:
+            return
         self.state.known_down.setdefault(resource, []).append((begin, end))
 
     def count(self, item: str) -> None:
@@ -236,7 +238,7 @@ def first_state(world: World, incidents: Sequence[Incident], weeks: int, log: Lo
             sim.push(incident.at, "incident", incident.incident_id)
         elif incident.kind == "breakdown":
             end = incident.at + incident.hours * 60
-            sim.push(incident.at, "down", (incident.target, incident.at, end, incident.kind))
+            sim.push(incident.at, "down", (incident.target, incident.at, end, incident.incident_id))
     return state
 
 
@@ -249,18 +251,9 @@ def _stock_up(world: World, state: State, log: Log) -> None:
         qty = round(weekly * {"A": 1.1, "B": 1.5, "C": 2.2}[code] / 10) * 10.0
         state.batches[item] = [[f"OPEN-{item}", qty, -2880.0]]
         log.add("move", -1.0, item, f"OPEN-{item}", qty, "opening")
-    use: dict[str, float] = {}
-    for item, share in world.shares.items():
-        family = str(world.items[item]["family_id"])
-        weekly = share * expected_cases(family, 0)
-        for op in (10, 20):
-            for component, per in world.needs[(item, op)]:
-                use[component] = use.get(component, 0.0) + per * weekly
-    for family in FAMILIES:
-        for component, per in world.needs[(f"BULK-{family}", 10)]:
-            use[component] = use.get(component, 0.0) + per * use[f"BULK-{family}"]
     for component in COMPONENTS:
-        qty = float(math.ceil(use.get(component, 0.0) * 3.2))
+        lead = float(world.items[component]["lead_time_days"])  # type: ignore[arg-type]
+        qty = float(math.ceil(world.use[component] / 7 * (lead + 12)))
         state.free[component] = qty
         log.add("move", -1.0, component, "", qty, "opening")
     for family in FAMILIES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from soe_lib.twin.clock import Clock, Interval, WorkTime
 from soe_lib.twin.demand import Line
@@ -93,6 +94,15 @@ class Purchase:
     status: str = "open"
 
 
+class Outcome(NamedTuple):
+    """How an order line ended: when it should have left by its first promise, and when it did."""
+
+    item: str
+    site: str
+    due: float
+    issued: float
+
+
 Row = tuple[object, ...]
 
 
@@ -121,10 +131,12 @@ class World:
     planned: dict[str, WorkTime]
     routes: dict[tuple[str, int], list[tuple[str, float, str]]]
     needs: dict[tuple[str, int], list[tuple[str, float]]]
+    bought: dict[str, list[tuple[str, float]]]
     setups: dict[tuple[str, str, str], float]
     items: dict[str, dict[str, object]]
     customers: dict[str, dict[str, object]]
     shares: dict[str, float]
+    use: dict[str, float]
 
     def setup_minutes(self, group: str, before: str, after: str) -> float:
         """Return the changeover between two set-up families. [min]"""
@@ -137,6 +149,7 @@ class State:
 
     now: float = 0.0
     lines: dict[str, Line] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)
     purchases: list[Purchase] = field(default_factory=list)
     free: dict[str, float] = field(default_factory=dict)
@@ -157,4 +170,5 @@ class State:
     )
     heap: list[tuple[float, int, str, object]] = field(default_factory=list)
     ticket: int = 0
+    trucks: dict[str, tuple[str, float]] = field(default_factory=dict)
     wakes: dict[str, float] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from soe_lib.twin.clock import Clock, Interval, WorkTime, compose
-from soe_lib.twin.demand import item_shares
+from soe_lib.twin.demand import expected_cases, item_shares
 from soe_lib.twin.noise import uniform
 from soe_lib.twin.plant import Plant
 from soe_lib.twin.state import World
@@ -49,6 +49,11 @@ def build_world(plant: Plant, clock: Clock, seed: int) -> World:
         planned=planned,
         routes=routes,
         needs=needs,
+        bought={
+            item: [row for row in rows if not row[0].startswith("BULK")]
+            for (item, op), rows in needs.items()
+            if op == 10
+        },
         setups=setups,
         items={str(k): v for k, v in plant.items.set_index("item_id").to_dict("index").items()},
         customers={
@@ -56,7 +61,27 @@ def build_world(plant: Plant, clock: Clock, seed: int) -> World:
             for k, v in plant.customers.set_index("customer_id").to_dict("index").items()
         },
         shares=item_shares(plant),
+        use=component_use(plant),
     )
+
+
+def component_use(plant: Plant) -> dict[str, float]:
+    """Return the mean weekly use of each purchased component, exploded from the expected demand."""
+    family = plant.items.set_index("item_id")["family_id"].to_dict()
+    made = {
+        item: share * expected_cases(str(family[item]), 8)
+        for item, share in item_shares(plant).items()
+    }
+    per = plant.bom["qty_per"] * (1 + plant.bom["scrap_pct"] / 100)
+    rows = list(zip(plant.bom["parent_item_id"], plant.bom["component_item_id"], per, strict=True))
+    need: dict[str, float] = dict(made)
+    for parents_are_bulk in (False, True):
+        for parent, component, qty in rows:
+            if str(parent).startswith("BULK") == parents_are_bulk:
+                need[str(component)] = need.get(str(component), 0.0) + need[str(parent)] * float(
+                    qty
+                )
+    return {k: v for k, v in need.items() if k not in made and not k.startswith("BULK")}
 
 
 def holiday_numbers(clock: Clock) -> list[int]:
