@@ -13,6 +13,7 @@ from soe_lib.charts import plot_gantt, plot_scenario_costs
 from soe_lib.run import Run
 from soe_lib.scenario.custom import Choice
 from soe_lib.steps.live import live_run, next_name
+from soe_lib.views.gantt_rows import gantt_rows
 from soe_lib.views.live import jobs
 from soe_lib.views.live.comparison import comparison_html
 from soe_lib.views.live.guard import Message, guarded
@@ -200,12 +201,15 @@ class WhatIfPanel:
         name = self.shown.value
         if not name:
             return
-        operations, ghosts = gantt_rows(self.run, str(name), only_moved=self.moved_only.value)
+        tables = {t: self.run.read(t) for t in ("scenario_operations", "scenario_moves")}
+        operations, ghosts = gantt_rows(
+            self.run, tables, str(name), only_moved=self.moved_only.value, days=GANTT_DAYS
+        )
         self.gantt.draw(
             plot_gantt(
                 operations,
                 ghosts,
-                title=f"First {GANTT_DAYS} days; pale bars: as published",
+                title=f"First {GANTT_DAYS} days; pale bars: if nothing is done",
                 now=self.run.as_of,
             )
         )
@@ -232,37 +236,3 @@ def expeditable(lines: pd.DataFrame) -> list[str]:
     can = lines["is_expedite_possible"].eq(True).fillna(False).astype(bool)
     rows = lines[can & (lines["status"] == "open")]
     return sorted(set(rows["po_id"] + "/" + rows["line_id"]))
-
-
-def gantt_rows(
-    run: Run, scenario: str, *, only_moved: bool, days: int = GANTT_DAYS
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """
-    Return operations of a scenario and the published bars behind them.
-
-    Returns
-    -------
-    operations, ghosts
-        Columns that :func:`soe_lib.charts.plot_gantt` wants; only operations that start within
-        ``days`` of the run, and with ``only_moved`` only those that a decision moves.
-    """
-    rows = run.read("scenario_operations")
-    rows = rows[(rows["scenario"] == scenario) & rows["start_at"].notna()]
-    rows = rows[rows["start_at"] < run.as_of + pd.Timedelta(days=days)]
-    key = ["wo_id", "op_no", "split_no"]
-    if only_moved:
-        moves = run.read("scenario_moves")
-        moves = moves[(moves["scenario"] == scenario) & (moves["change_cost"] > 0)]
-        rows = rows.merge(moves[key].drop_duplicates(), on=key)
-    items = run.tables["item"].set_index("item_id")["family_id"]
-    quantity = rows["planned_qty"].map(" {:,.0f}".format).astype("str")
-    rows = rows.assign(
-        family_id=rows["item_id"].map(items).fillna("other"),
-        label=rows["wo_id"] + " " + rows["item_id"] + quantity,
-    )
-    projected = run.read("scenario_operations")
-    projected = projected[projected["scenario"] == "do_nothing"]
-    before = rows[[*key, "label"]].merge(
-        projected[[*key, "resource_id", "setup_start_at", "start_at", "end_at"]], on=key
-    )
-    return rows, before[before["start_at"].notna()]
