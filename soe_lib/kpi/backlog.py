@@ -9,7 +9,15 @@ import pandas as pd
 
 from soe_lib.calendars import site_day
 from soe_lib.kpi.days import day_number, working_age
-from soe_lib.kpi.facts import KEY, TINY, OrderFacts, allocate_claims, order_facts, table_of
+from soe_lib.kpi.facts import (
+    KEY,
+    TINY,
+    OrderFacts,
+    allocate_claims,
+    order_facts,
+    table_of,
+    unit_value,
+)
 from soe_lib.kpi.policy import DATE_OF_BASIS, Basis
 from soe_lib.kpi.value import Kpi, Period, cuts, measure
 
@@ -28,6 +36,7 @@ def backlog_lines(
     *,
     excluded_types: tuple[str, ...] = EXCLUDED_TYPES,
     holidays: tuple[str, ...] = (),
+    facts: OrderFacts | None = None,
 ) -> pd.DataFrame:
     """
     Return the open rest of every schedule line: ordered less delivered less cancelled.
@@ -45,16 +54,14 @@ def backlog_lines(
         NaN where the routing is not known], ``is_past_due``, ``age_days`` [working days past
         due], ``age_band`` (one of :data:`AGE_BANDS`, ``not due`` or ``no date``).
     """
-    facts = order_book(tables, as_of, time_zone, excluded_types)
-    lines, deliveries = facts.lines, facts.deliveries
+    own = order_book(tables, as_of, time_zone, excluded_types, facts)
+    lines, deliveries = own.lines, own.deliveries
     serve = [DATE_OF_BASIS[basis], "schedule_no"]
     pairs, claim = allocate_claims(lines, serve, deliveries, "issue_date")
     had = pairs.groupby("row")["qty"].sum().reindex(lines["row"]).fillna(0.0).to_numpy()
     open_qty = (claim.to_numpy() - had).clip(min=0)
     open_qty[lines["gone_at"].notna().to_numpy() | (open_qty <= TINY * claim.to_numpy())] = 0.0
-    price = lines["net_price"].where(
-        lines["net_price"].notna(), lines["net_value"] / lines["ordered_qty"]
-    )
+    price = unit_value(lines)
     reference = lines[DATE_OF_BASIS[basis]]
     today = float(day_number(site_day(pd.Series([as_of]), time_zone))[0])
     day = day_number(reference)
@@ -123,6 +130,7 @@ def backlog(
     *,
     by: str | None = None,
     weekly_bottleneck_hours: float = np.nan,
+    facts: OrderFacts | None = None,
 ) -> list[Kpi]:
     """
     Return the open and past-due backlog as KPIs.
@@ -135,6 +143,8 @@ def backlog(
         Column of :func:`backlog_lines` to cut by; ages are always cut (dimension ``age_band``).
     weekly_bottleneck_hours
         Demonstrated bottleneck hours of a week, for ``backlog_weeks``. [h/week]
+    facts
+        ``order_facts`` at ``as_of`` where the caller has them; default: read here.
 
     Returns
     -------
@@ -142,7 +152,7 @@ def backlog(
         ``backlog_qty, backlog_value, backlog_hours, past_due_qty, past_due_value,
         past_due_lines`` per cut and ``backlog_weeks``. No backlog is 0, not "not evaluable".
     """
-    lines = backlog_lines(tables, as_of, period.time_zone, basis)
+    lines = backlog_lines(tables, as_of, period.time_zone, basis, facts=facts)
     late = lines[lines["is_past_due"]]
     found: list[Kpi] = []
     for dimension, member, rows in cuts(lines, by):
@@ -176,9 +186,10 @@ def order_book(
     as_of: pd.Timestamp,
     time_zone: str,
     excluded_types: tuple[str, ...],
+    facts: OrderFacts | None = None,
 ) -> OrderFacts:
     """Return the facts of schedule lines that are demand, ``qty`` each."""
-    facts = order_facts(tables, as_of, time_zone)
+    facts = facts or order_facts(tables, as_of, time_zone)
     lines = facts.lines[~facts.lines["order_type"].isin(excluded_types)]
     lines = lines.assign(qty=lines["ordered_qty"].astype(float))
     own = facts.deliveries[KEY].merge(

@@ -84,6 +84,13 @@ def planned_load(
     """
     Return planned load (not capped: above 100 % is overload) and finite utilisation.
 
+    Parameters
+    ----------
+    operations
+        Rows of one version of ``schedule_operation``.
+    by
+        ``resource_id`` or ``bottleneck`` (members ``bottleneck`` and ``other``) beside the total.
+
     Returns
     -------
     list
@@ -109,6 +116,7 @@ def planned_load(
     hours = available_hours(open_time(tables, closed=planned), *span).rename("available_hours")
     table = pd.concat([own, hours, available_hours(raw, *span).rename("raw_hours")], axis=1)
     table = table.fillna(0.0).rename_axis("resource_id").reset_index()
+    table["bottleneck"] = bottleneck_words(table["resource_id"], tables)
     table["over_hours"] = (table["load_hours"] - table["available_hours"]).clip(lower=0)
     found: list[Kpi] = []
     for dimension, member, part in cuts(table, by):
@@ -122,12 +130,14 @@ def utilisation(
     period: Period,
     *,
     by: str | None = "resource_id",
+    times: pd.DataFrame | None = None,
 ) -> list[Kpi]:
     """
     Return actual utilisation and the ISO 22400-2 ratios of a period.
 
     A resource without calendar hours has none of them. Utilisation has no target: on anything but
-    a bottleneck it is no goal.
+    a bottleneck it is no goal (``by="bottleneck"`` tells them apart). ``times`` is the result of
+    :func:`soe_lib.kpi.work_times.work_times` where the caller has it.
 
     Returns
     -------
@@ -135,7 +145,10 @@ def utilisation(
         Per cut ``actual_utilisation`` (busy = production + set-up hours / available hours) and
         the names of :data:`ISO_RATIOS`.
     """
-    times = work_times(tables, as_of, period)
+    if times is None:
+        times = work_times(tables, as_of, period)
+    times = times.copy()
+    times["bottleneck"] = bottleneck_words(times["resource_id"], tables)
     times["apt_adet_hours"] = times["apt_hours"] + times["adet_hours"]
     closed = times["pbt_hours"] <= 0
     found: list[Kpi] = []
@@ -304,6 +317,14 @@ def required_vs_demonstrated(
             )
         )
     return found
+
+
+def bottleneck_words(resource_id: pd.Series, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+    """Return ``bottleneck`` or ``other`` for each resource."""
+    resources = table_of(tables, "resource")
+    tight = resources.loc[resources["is_bottleneck"].fillna(False).astype(bool), "resource_id"]
+    words = np.where(resource_id.isin(tight), "bottleneck", "other")
+    return pd.Series(words, index=resource_id.index, dtype="str")
 
 
 def _open_part(

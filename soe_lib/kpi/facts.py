@@ -153,6 +153,12 @@ def deliveries_as_of(
     ).drop(columns=["goods_issue_at", "delivered_at"])
 
 
+def unit_value(lines: pd.DataFrame) -> pd.Series:
+    """Return the net value of one unit: the line's value over its quantity, else its price."""
+    value = lines["net_value"].astype(float) / lines["ordered_qty"].astype(float)
+    return value.where(value.notna(), lines["net_price"].astype(float))
+
+
 def allocate(
     rows: pd.DataFrame, sort_by: list[str], deliveries: pd.DataFrame, day: str
 ) -> pd.DataFrame:

@@ -24,6 +24,7 @@ def fill_rates(
     *,
     by: str | None = None,
     substitution_counts: bool = False,
+    lines: pd.DataFrame | None = None,
     confidence_pct: float = 95.0,
 ) -> list[Kpi]:
     """
@@ -39,18 +40,46 @@ def fill_rates(
         As for :func:`soe_lib.kpi.otif.otif`.
     substitution_counts
         Whether a line of which *we* changed the item counts as filled the first time.
+    lines
+        Lines already evaluated with this policy; default: evaluated here.
 
     Returns
     -------
     list
         ``ufr, lfr, ofr``, each also as ``_first_time``, and ``ufr_secondary``, per cut.
     """
-    lines = otif_lines(tables, as_of, policy, period.time_zone)
+    if lines is None:
+        lines = otif_lines(tables, as_of, policy, period.time_zone)
+    swapped = substituted(lines, tables, as_of)
+    if substitution_counts:
+        note = "substituted lines count as first-time fill"
+    else:
+        lines = lines.assign(
+            delivered_by_end_qty=lines["delivered_by_end_qty"].where(~swapped, 0.0)
+        )
+        note = "substituted lines do not count as first-time fill"
+    return fill_kpis(
+        lines.assign(note=np.where(swapped, note, "")),
+        as_of,
+        period,
+        policy,
+        by=by,
+        confidence_pct=confidence_pct,
+    )
+
+
+def fill_kpis(
+    lines: pd.DataFrame,
+    as_of: pd.Timestamp,
+    period: Period,
+    policy: OtifPolicy,
+    *,
+    by: str | None = None,
+    confidence_pct: float = 95.0,
+) -> list[Kpi]:
+    """Count lines (:func:`soe_lib.kpi.otif_rows.otif_lines`); returns as :func:`fill_rates`."""
     own = lines[period.has(lines["period_date"])]
-    swapped = _substituted(own, tables, as_of)
     first = own[["qty", "delivered_by_end_qty"]].min(axis=1)
-    if not substitution_counts:
-        first = first.where(~swapped, 0.0)
     total = own[["qty", "delivered_qty"]].min(axis=1)
     enough = own["qty"] * (1 - TINY)
     own = own.assign(
@@ -58,7 +87,6 @@ def fill_rates(
         total_qty=total,
         is_first=first >= enough,
         is_total=total >= enough,
-        is_swapped=swapped,
     )
     found: list[Kpi] = []
     for dimension, member, rows in cuts(own, by):
@@ -68,7 +96,7 @@ def fill_rates(
             "dimension": dimension,
             "member": member,
         }
-        found.extend(_one_cut(rows, as_of, period, confidence_pct, substitution_counts, rest))
+        found.extend(_one_cut(rows, as_of, period, confidence_pct, rest))
     return found
 
 
@@ -91,6 +119,18 @@ def order_fulfilment(
         the day on which its last line was full; orders not yet full are excluded and counted).
     """
     lines = otif_lines(tables, as_of, policy, period.time_zone)
+    return order_fulfilment_kpis(lines, as_of, period, policy, confidence_pct=confidence_pct)
+
+
+def order_fulfilment_kpis(
+    lines: pd.DataFrame,
+    as_of: pd.Timestamp,
+    period: Period,
+    policy: OtifPolicy,
+    *,
+    confidence_pct: float = 95.0,
+) -> list[Kpi]:
+    """Count lines (:func:`soe_lib.kpi.otif_rows.otif_lines`) as :func:`order_fulfilment` does."""
     own = lines[period.has(lines["period_date"])]
     good = own[own["exclude_reason"] == ""]
     by_due = good["delivered_by_end_qty"] >= good["qty"] * (1 - TINY)
@@ -142,9 +182,10 @@ def order_fulfilment(
     ]
 
 
-def _substituted(
+def substituted(
     lines: pd.DataFrame, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp
 ) -> pd.Series:
+    """Return True for lines of which we changed the item by ``as_of``."""
     events = without_superseded(table_of(tables, "order_change_event"), as_of, "event_at")
     ours = events[
         (events["change_field"] == "item")
@@ -162,19 +203,16 @@ def _one_cut(
     as_of: pd.Timestamp,
     period: Period,
     confidence_pct: float,
-    substitution_counts: bool,
     rest: dict[str, Any],
 ) -> list[Kpi]:
     good = rows[rows["exclude_reason"] == ""]
-    note = ""
-    if good["is_swapped"].any():
-        word = "count" if substitution_counts else "do not count"
-        note = f"{int(good['is_swapped'].sum()):,} substituted lines {word} as first-time fill"
+    said = good.loc[good["note"] != "", "note"].tolist() if "note" in good else []
+    words = f"{len(said):,} {said[0]}" if said else ""
     given = {
         "excluded": excluded_counts(rows["exclude_reason"]),
         "higher_is_better": True,
         "empty": _EMPTY,
-        "note": note,
+        "note": words,
         **rest,
     }
     orders = good.groupby("order_id")[["is_first", "is_total"]].all()

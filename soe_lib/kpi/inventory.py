@@ -60,7 +60,7 @@ def turns_and_days(
     )
     rows["exclude_reason"] = rows["exclude_reason"].fillna("")
     rows[["stock_value", "cogs"]] = rows[["stock_value", "cogs"]].astype(float).fillna(0.0)
-    seen = rows["item_id"].map(_first_seen(tables, lines)).astype("datetime64[us, UTC]")
+    seen = pd.Series(_first_seen(tables, lines).reindex(rows["item_id"]).array, index=rows.index)
     new = seen > as_of - pd.Timedelta(days=policy.min_history_days)
     fresh = new.fillna(False).astype(bool) & (rows["exclude_reason"] == "")
     rows["exclude_reason"] = rows["exclude_reason"].where(~fresh, "new_item")

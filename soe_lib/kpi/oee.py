@@ -90,9 +90,13 @@ def oee(
     by: str | None = "resource_id",
     micro_stop_minutes: float = MICRO_STOP_MINUTES,
     rework_reasons: tuple[str, ...] = REWORK_REASONS,
+    times: pd.DataFrame | None = None,
 ) -> list[Kpi]:
     """
     Return OEE, its factors, scrap and rework per resource and in all (ratio of sums).
+
+    ``times`` is the result of :func:`soe_lib.kpi.work_times.work_times` (same
+    ``micro_stop_minutes``) where the caller has it.
 
     Returns
     -------
@@ -101,7 +105,8 @@ def oee(
         rework_ratio, first_pass_yield, actual_to_planned_scrap``. Without planned busy time
         availability and OEE are not evaluable; without production effectiveness and quality are.
     """
-    times = work_times(tables, as_of, period, micro_stop_minutes=micro_stop_minutes)
+    if times is None:
+        times = work_times(tables, as_of, period, micro_stop_minutes=micro_stop_minutes)
     made = production(tables, as_of, period, rework_reasons=rework_reasons)
     rows = times.merge(made, on="resource_id", how="outer").sort_values("resource_id")
     numbers = rows.columns.drop("resource_id")
@@ -119,19 +124,22 @@ def repair_times(
     *,
     by: str | None = "resource_id",
     micro_stop_minutes: float = MICRO_STOP_MINUTES,
+    times: pd.DataFrame | None = None,
 ) -> list[Kpi]:
     """
     Return mean operating time between failures and mean time to repair.
 
     Failures are unplanned stops that began in the period, overlapping ones merged; one still open
-    counts as long as it has lasted, and the note says how many are open.
+    counts as long as it has lasted, and the note says how many are open. ``times`` as for
+    :func:`oee`.
 
     Returns
     -------
     list
         ``mtbf`` (production hours / failures) and ``mttr`` (hours of failures / failures) per cut.
     """
-    times = work_times(tables, as_of, period, micro_stop_minutes=micro_stop_minutes)
+    if times is None:
+        times = work_times(tables, as_of, period, micro_stop_minutes=micro_stop_minutes)
     down = stops(tables, as_of, planned=False, micro_stop_minutes=micro_stop_minutes)
     began = (down["start_at"] >= period.start_at) & (down["start_at"] < period.end_at)
     down = down[began]

@@ -11,9 +11,9 @@ import pandas as pd
 
 from soe_lib.calendars import site_day
 from soe_lib.kpi.days import day_number
-from soe_lib.kpi.facts import KEY, order_facts
+from soe_lib.kpi.facts import KEY, OrderFacts, order_facts
 from soe_lib.kpi.otif_rows import NOT_YET_DUE, evaluate, otif_lines
-from soe_lib.kpi.policy import BASES, OtifPolicy
+from soe_lib.kpi.policy import BASES, Basis, OtifPolicy
 from soe_lib.kpi.value import Kpi, Period, cuts, excluded_counts, measure, share
 
 _EMPTY = "no order line due in the period has matured"
@@ -95,6 +95,8 @@ def three_bases(
     period: Period,
     policy: OtifPolicy,
     *,
+    lines: Mapping[Basis, pd.DataFrame] | None = None,
+    facts: OrderFacts | None = None,
     confidence_pct: float = 95.0,
 ) -> list[Kpi]:
     """
@@ -103,19 +105,28 @@ def three_bases(
     ``promise_gap`` = OTIF(first confirmed) - OTIF(requested): what our promises hide from the
     market. ``repromise_gap`` = OTIF(last confirmed) - OTIF(first confirmed): what moving our own
     promise hides. Both in percentage points, not evaluable where one side is not.
+
+    Parameters
+    ----------
+    lines
+        Lines already evaluated, by basis; the others are evaluated here.
+    facts
+        As for :func:`soe_lib.kpi.otif_rows.otif_lines`.
     """
-    by_basis = {}
+    by_basis: dict[str, Kpi] = {}
     for basis in BASES:
         own = policy.on(basis)
-        lines = otif_lines(tables, as_of, own, period.time_zone)
-        kpis = otif_kpis(lines, as_of, period, own, confidence_pct=confidence_pct)
+        known = (lines or {}).get(basis)
+        if known is None:
+            known = otif_lines(tables, as_of, own, period.time_zone, facts)
+        kpis = otif_kpis(known, as_of, period, own, confidence_pct=confidence_pct)
         by_basis[basis] = next(k for k in kpis if k.kpi == "otif_line")
     found = list(by_basis.values())
     for name, low, high in (
         ("promise_gap", "requested", "first_confirmed"),
         ("repromise_gap", "first_confirmed", "last_confirmed"),
     ):
-        one, other = by_basis[low], by_basis[high]  # type: ignore[index]
+        one, other = by_basis[low], by_basis[high]
         found.append(
             measure(
                 name,

@@ -78,6 +78,7 @@ def otif_lines(
     as_of: pd.Timestamp,
     policy: OtifPolicy,
     time_zone: str = "UTC",
+    facts: OrderFacts | None = None,
 ) -> pd.DataFrame:
     """
     Return what OTIF says of every schedule line: the rows behind the number.
@@ -94,6 +95,8 @@ def otif_lines(
         What counts as on time and in full.
     time_zone
         Zone of the site.
+    facts
+        ``order_facts(tables, as_of, time_zone)`` where the caller has them; default: read here.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def otif_lines(
         ``not_delivered``, ``short``, ``late`` or ``over``. ``filled_days`` is signed: day on
         which the line was full minus reference date.
     """
-    facts = order_facts(tables, as_of, time_zone)
+    facts = facts or order_facts(tables, as_of, time_zone)
     day = float(day_number(site_day(pd.Series([as_of]), time_zone))[0])
     return evaluate(facts, tables, policy, time_zone, day)
 

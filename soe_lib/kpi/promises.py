@@ -9,19 +9,24 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.calendars import site_day, zone_of
-from soe_lib.kpi.facts import KEY, order_facts, table_of
+from soe_lib.kpi.facts import KEY, OrderFacts, order_facts, table_of
 from soe_lib.kpi.value import Kpi, Period, measure
 from soe_lib.kpi.versions import StabilityParams, compared_operations, fences
 
 
 def promise_changes(
-    tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, period: Period
+    tables: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+    period: Period,
+    *,
+    facts: OrderFacts | None = None,
 ) -> list[Kpi]:
     """
     Return how often and how far promised dates of open order lines moved in a period.
 
     A change is an ``order_change_event`` of ``confirmed_date`` that replaces one date by another;
-    a first confirmation is none. Lines are those open at any time of the period.
+    a first confirmation is none. Lines are those open at any time of the period. ``facts`` are
+    ``order_facts`` at ``as_of`` where the caller has them.
 
     Returns
     -------
@@ -30,7 +35,8 @@ def promise_changes(
         ``promise_days_in`` (sums of calendar days moved later and earlier).
     """
     end = min(period.end_at, as_of)
-    facts = order_facts(tables, end, period.time_zone)
+    if facts is None or end < as_of:
+        facts = order_facts(tables, end, period.time_zone)
     lines = facts.lines
     gone = lines["gone_at"].notna() & (lines["gone_at"] < period.start_at)
     open_ = lines[~gone & (lines["status"] != "completed")]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.kpi.days import day_number, shift, to_days
-from soe_lib.kpi.facts import KEY, TINY, OrderFacts, table_of
+from soe_lib.kpi.facts import KEY, TINY, OrderFacts, table_of, unit_value
 from soe_lib.kpi.policy import DATE_OF_BASIS, OtifPolicy
 
 TOLERANCES = ("early_days", "late_days", "under_pct", "over_pct")
@@ -119,9 +119,7 @@ def schedule_lines(facts: OrderFacts) -> pd.DataFrame:
     changes = facts.changes[facts.changes["change_field"] == "qty"]
     base = lines.assign(
         qty=qty,
-        unit_value=lines["net_price"].where(
-            lines["net_price"].notna(), lines["net_value"] / lines["ordered_qty"]
-        ),
+        unit_value=unit_value(lines),
         is_increase=False,
     )
     if changes.empty:

@@ -11,7 +11,7 @@ import pandas as pd
 from soe_lib.calendars import site_day
 from soe_lib.kpi.backlog import EXCLUDED_TYPES, order_book
 from soe_lib.kpi.days import day_number, to_days
-from soe_lib.kpi.facts import allocate_claims, known_at, table_of
+from soe_lib.kpi.facts import OrderFacts, allocate_claims, known_at, table_of
 from soe_lib.kpi.policy import DATE_OF_BASIS, Basis
 from soe_lib.kpi.references import schedule_lines
 from soe_lib.kpi.value import Period
@@ -28,6 +28,7 @@ def service_panel(
     basis: Basis = "requested",
     *,
     excluded_types: tuple[str, ...] = (*EXCLUDED_TYPES, "MTO"),
+    facts: OrderFacts | None = None,
 ) -> pd.DataFrame:
     """
     Return demand, what was filled of it, backlog and opening stock by item, site and bucket.
@@ -40,6 +41,8 @@ def service_panel(
     ----------
     bucket
         ``D`` days or ``W`` weeks from the first day of the period.
+    facts
+        ``order_facts`` at ``as_of`` where the caller has them; default: read here.
 
     Returns
     -------
@@ -61,7 +64,8 @@ def service_panel(
     start = float(day_number(pd.Series([period.start_date]))[0])
     today = float(day_number(site_day(pd.Series([as_of]), period.time_zone))[0])
     buckets = int(min(period.days, max(0, today - start)) // length)
-    flows = _flows(tables, as_of, period.time_zone, basis, excluded_types)
+    own = order_book(tables, as_of, period.time_zone, excluded_types, facts)
+    flows = _flows(own, period.time_zone, basis)
     flows["bucket"] = np.floor((flows["day"] - start) / length)
     flows["due_bucket"] = np.floor((flows["due"] - start) / length)
     inside = flows["bucket"].between(0, buckets - 1)
@@ -90,7 +94,7 @@ def service_panel(
     grid["bucket_start_date"] = to_days(start + grid["bucket"].to_numpy() * length, grid.index)
     grid["opening_qty"] = _opening(grid, tables, as_of, period.time_zone, length)
     grid["receipt_qty"] = _receipts(grid, tables, as_of, period.time_zone, start, length)
-    grid["unit_margin"] = grid["item_id"].map(_margins(tables)).astype(float)
+    grid["unit_margin"] = grid["item_id"].map(_margins(tables, as_of)).astype(float)
     columns = [
         *PLACE,
         "bucket_start_date",
@@ -105,15 +109,8 @@ def service_panel(
     return grid[columns]
 
 
-def _flows(
-    tables: Mapping[str, pd.DataFrame],
-    as_of: pd.Timestamp,
-    time_zone: str,
-    basis: Basis,
-    excluded_types: tuple[str, ...],
-) -> pd.DataFrame:
+def _flows(facts: OrderFacts, time_zone: str, basis: Basis) -> pd.DataFrame:
     """Return demand, fills and losses: ``kind``, ``day`` of effect, ``due`` day, ``qty``."""
-    facts = order_book(tables, as_of, time_zone, excluded_types)
     lines = schedule_lines(facts)
     lines["row"] = np.arange(len(lines))
     column = DATE_OF_BASIS[basis]
@@ -225,9 +222,9 @@ def _receipts(
     return pd.Series(summed.reindex(index).fillna(0.0).to_numpy(float), index=grid.index)
 
 
-def _margins(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+def _margins(tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.Series:
     lines = table_of(tables, "sales_order_line")
-    known = lines[lines["margin_per_unit"].notna()]
+    known = lines[lines["margin_per_unit"].notna() & (lines["ordered_at"] <= as_of)]
     weight = known["ordered_qty"].groupby(known["item_id"]).sum()
     return (known["margin_per_unit"] * known["ordered_qty"]).groupby(
         known["item_id"]
