@@ -18,13 +18,14 @@ def folded(
     short = rows[rows["divergence_type"] == "material_shortage"]
     _fold_shortages(facts, rows, short, material, found)
     weak = rows[rows["divergence_type"] == "stock_below_safety"]
+    is_wrong = (rows["divergence_type"] == "stock_record_wrong") & (rows["deviation"] < 0)
     strong = rows[
         rows["divergence_type"].isin(["material_shortage", "demand_not_covered", *SUPPLY])
+        | is_wrong
     ]
     _fold_by(weak, strong, "item_id", found)
     uncovered = rows[rows["divergence_type"] == "demand_not_covered"]
-    wrong = rows[(rows["divergence_type"] == "stock_record_wrong") & (rows["deviation"] < 0)]
-    _fold_by(uncovered, wrong, "item_id", found)
+    _fold_by(uncovered, rows[is_wrong], "item_id", found)
     stops = rows[rows["divergence_type"] == "downtime"]
     overloaded = rows[rows["divergence_type"] == "resource_overloaded"].merge(
         stops[["resource_id", "deviation"]].rename(columns={"deviation": "lost_hours"}),

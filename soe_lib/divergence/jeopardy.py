@@ -10,6 +10,7 @@ from soe_lib.divergence.links import Links
 from soe_lib.divergence.names import at_least, look_up, named
 from soe_lib.divergence.prices import KEYS
 
+IN_STOCK = "the goods are there and have not left"
 UNKNOWN = "no divergence found behind it"
 _WORDS = {
     "late_in_schedule": "late in the published schedule already",
@@ -77,8 +78,10 @@ def orders_in_jeopardy(
     why = rows["cause_id"].map(words)
     more = rows["num_causes"].fillna(0).astype(int)
     rows["why"] = [
-        (w + (f" (and {n - 1} more)" if n > 1 else "")) if isinstance(w, str) else UNKNOWN
-        for w, n in zip(why, more, strict=True)
+        (w + (f" (and {n - 1} more)" if n > 1 else ""))
+        if isinstance(w, str)
+        else (IN_STOCK if is_there else UNKNOWN)
+        for w, n, is_there in zip(why, more, rows["promised_at"] <= facts.as_of, strict=True)
     ]
     names = named(rows["item_id"], facts.item_names)
     found = rows.assign(

@@ -10,8 +10,8 @@ import pandas as pd
 
 from soe_lib.divergence.projection import Projection
 
-MOST_LEVELS = 12
-"""Levels of the bill of material that pegging follows."""
+MOST_LEVELS = 60
+"""Steps from work order to work order that are followed."""
 PLAN_SHARE = 0.5
 """Share of the lateness from which on the plan, not what happened since, is its first cause."""
 DELAY_HOURS = 1.0
@@ -26,7 +26,8 @@ class Links:
     Attributes
     ----------
     work_orders
-        ``order_id``, ``line_id``, ``wo_id``: work orders that a late line waits for, at any level.
+        ``order_id``, ``line_id``, ``wo_id``: work orders that a late line waits for: those that
+        make it, at any level, and those that held up the resource in front of them.
     resources
         ``order_id``, ``line_id``, ``resource_id``: resources on which such work runs later than
         published.
@@ -73,6 +74,7 @@ def link(
     direct["wo_id"] = direct["supply_id"].str.rsplit("/", n=1).str[0].astype("str")
     found = [direct[[*keys, "wo_id"]].drop_duplicates()]
     feeds = work_order_pegging(projection, tables, as_of)[["consumer_wo_id", "wo_id"]]
+    feeds = pd.concat([feeds, blocking_work_orders(projection.operations)], ignore_index=True)
     feeds = feeds.drop_duplicates()
     seen = found[0]
     while len(found[-1]) and len(found) <= MOST_LEVELS and len(feeds):
@@ -179,6 +181,33 @@ def work_order_pegging(
         )
     found = pd.concat(parts, ignore_index=True)
     return found[found["wo_id"] != ""].reset_index(drop=True)
+
+
+def blocking_work_orders(operations: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return which delayed work stood behind which other delayed work on the same resource.
+
+    The operation that ran last before it blocks an operation when it was late itself and still
+    occupied the resource at the published start of the operation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``consumer_wo_id`` (that waits), ``wo_id`` (that blocks).
+    """
+    delay = operations["start_at"] - operations["published_start_at"]
+    moved = operations[delay > pd.Timedelta(hours=DELAY_HOURS)]
+    columns = ["resource_id", "wo_id", "setup_start_at", "published_start_at"]
+    waiting = moved[columns].sort_values("setup_start_at", kind="stable")
+    before = moved[["resource_id", "wo_id", "end_at"]].rename(columns={"wo_id": "blocker"})
+    before = before.sort_values("end_at", kind="stable")
+    pairs = pd.merge_asof(
+        waiting, before, left_on="setup_start_at", right_on="end_at", by="resource_id"
+    )
+    held = pairs["end_at"] > pairs["published_start_at"]
+    found = pairs[held & (pairs["blocker"] != pairs["wo_id"])]
+    found = found[["wo_id", "blocker"]].set_axis(["consumer_wo_id", "wo_id"], axis=1)
+    return found.drop_duplicates().reset_index(drop=True)
 
 
 def latest_stock(tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:

@@ -100,8 +100,10 @@ def material_shortages(
         [uom] (deepest backlog), ``on_hand_qty`` [uom], ``short_until_at`` (covered again; NaT =
         not within the horizon), ``supplier_id``, ``po_id``, ``required_date``, ``promised_date``,
         ``confirmed_qty`` [uom] of the next open purchase line, ``num_work_orders``,
-        ``num_orders`` (late order lines that wait for it), ``late_cost`` [money] of those, and
-        ``order_ids`` (comma separated, at most ten).
+        ``num_orders`` (late order lines that wait for it), ``late_cost`` [money] of those,
+        ``order_ids`` (comma separated, at most ten), ``act_by_at`` (the shortage less the lead
+        time, not before ``as_of``) and ``can_wait`` (a normal order in a later cycle is still in
+        time and nobody waits).
     """
     short = curve[curve["first_short_at"].notna()]
     rows = short.groupby("item_id", as_index=False).agg(
@@ -137,14 +139,22 @@ def material_shortages(
     rows["late_cost"] = look_up(rows["item_id"], by_item["late_cost"].sum()).fillna(0.0)
     names = by_item["order_id"].agg(_listed) if len(priced) else pd.Series(dtype="str")
     rows["order_ids"] = look_up(rows["item_id"], names).fillna("").astype("str")
+    lead = look_up(rows["item_id"], facts.items["lead_time_days"]).fillna(0.0).astype(float)
+    last = rows["first_short_at"] - pd.to_timedelta(lead, unit="D")
+    rows["act_by_at"] = at_least(last, facts.as_of)
+    next_cycle = facts.as_of + (facts.as_of - facts.since)
+    rows["can_wait"] = (rows["act_by_at"] > next_cycle) & (rows["num_orders"] == 0)
     ordered = rows.sort_values(["first_short_at", "item_id"], kind="stable")
     return ordered.reset_index(drop=True)
 
 
 def waiting_orders(links: Links, shortages: pd.DataFrame) -> pd.DataFrame:
     """Return ``order_id``, ``line_id``, ``item_id``: late lines whose work wants what is short."""
-    found = links.components.merge(shortages[["item_id", "first_short_at"]], on="item_id")
-    found = found[found["wanted_at"] >= found["first_short_at"]]
+    columns = ["item_id", "first_short_at", "short_until_at"]
+    found = links.components.merge(shortages[columns], on="item_id")
+    begun = found["wanted_at"] >= found["first_short_at"]
+    over = found["wanted_at"] >= found["short_until_at"]
+    found = found[begun & ~over]
     return found[["order_id", "line_id", "item_id"]].drop_duplicates().reset_index(drop=True)
 
 
@@ -154,16 +164,13 @@ def _listed(ids: pd.Series) -> str:
 
 
 def shortages(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
-    """Return one divergence per component that runs short (``material``: the table above)."""
-    if material.empty:
+    """Return one divergence per component that runs short and cannot wait for a later cycle."""
+    rows = material[~material["can_wait"].astype(bool)].copy()
+    if rows.empty:
         return empty_rows()
-    rows = material.copy()
     rows["object_id"] = rows["item_id"]
     rows["planned_value"] = 0.0
     rows["actual_value"] = -rows["missing_qty"]
-    lead = look_up(rows["item_id"], facts.items["lead_time_days"]).fillna(0.0).astype(float)
-    last = rows["first_short_at"] - pd.to_timedelta(lead, unit="D")
-    rows["act_by_at"] = at_least(last, facts.as_of)
     rows["first_seen_at"] = facts.as_of
     days = (rows["first_short_at"] - facts.as_of).dt.total_seconds() / 86_400
     rows["severity"] = 1.0 + 10.0 / (1.0 + days.clip(lower=0.0))

@@ -80,7 +80,7 @@ def _figures(facts: Facts, baseline: Baseline, chained: Chain) -> dict[str, Any]
         "late_value": float(late["value"].sum()),
         "overload_hours": float(over["overload_hours"].sum()),
         "num_overloaded_resources": int(over["resource_id"].nunique()),
-        "num_short_components": len(baseline.material),
+        "num_short_components": int((~baseline.material["can_wait"].astype(bool)).sum()),
         "num_family_weeks_outside": len(outside),
         "num_divergences": len(roots),
         "num_with_orders": int(_have_orders(chained).sum()),
@@ -124,7 +124,7 @@ def _material(facts: Facts, baseline: Baseline, figures: dict[str, Any]) -> str:
     short = figures["num_short_components"]
     if not short:
         return ""
-    first = baseline.material.iloc[0]
+    first = baseline.material[~baseline.material["can_wait"].astype(bool)].iloc[0]
     name = named(pd.Series([first["item_id"]]), facts.item_names).iloc[0]
     day = first["first_short_at"].tz_convert(facts.time_zone)
     if short == 1:

@@ -137,12 +137,15 @@ def _load_tile(run: Run, found: Found) -> Tile | None:
 def _material_tile(run: Run, found: Found) -> Tile | None:
     if "material shortages" in set(found.off["detector"]):
         return None
-    short = found.material
+    short = found.material[~found.material["can_wait"].astype(bool)]
+    later = len(found.material) - len(short)
     note = (
         f"first: {short['item_id'].iloc[0]}, {day(short['first_short_at'].iloc[0], run)}"
         if len(short)
         else "every component covers its schedule"
     )
+    if later:
+        note += f"; {later:,} more can wait a cycle"
     return Tile("Components short", f"{len(short):,}", note, "bad" if len(short) else "good")
 
 
@@ -296,6 +299,7 @@ def _material(run: Run, found: Found) -> list[Block]:
             "component": short["item_id"],
             "short from": [_day(at, run) for at in short["first_short_at"]],
             "missing": short["missing_qty"].round(0),
+            "order by": [_by(at, run) for at in short["act_by_at"]],
             "supplier": short["supplier_id"].fillna("–"),
             "order": short["po_id"].fillna("nothing on order"),
             "required": [_day(at, run) for at in short["required_date"]],
