@@ -63,7 +63,11 @@ def evaluate(scenario: Scenario, start: Start, earlier: Sequence[Result] = ()) -
     )
     found = measured(scenario, start, problem, schedule, levers)
     found = settled(found, start)
-    if base is None or _is_own_answer(scenario) or found.total_cost < base.total_cost - 0.005:
+    if base is None or _is_own_answer(scenario):
+        return found
+    is_better = found.total_cost < base.total_cost - 0.005
+    # without a lever of its own a better result is only a longer search of the base
+    if is_better and (found.levers or not _has_objects(scenario)):
         return found
     return replace(base, scenario=scenario, same_as=base.same_as or base.scenario.title)
 
@@ -71,6 +75,11 @@ def evaluate(scenario: Scenario, start: Start, earlier: Sequence[Result] = ()) -
 def _is_own_answer(scenario: Scenario) -> bool:
     """Whether a scenario answers another question than 'what is cheapest?'."""
     return "few moves" in scenario.levers or "delay low priority" in scenario.levers
+
+
+def _has_objects(scenario: Scenario) -> bool:
+    """Whether a scenario has levers beside the freedoms of the search."""
+    return bool({"overtime", "expedite", "split"} & set(scenario.levers))
 
 
 def _levers(scenario: Scenario, start: Start, earlier: Sequence[Result]) -> tuple[Lever, ...]:

@@ -1,10 +1,11 @@
 """
 Moves that do not pay are taken back: the engine may retime everything, the shop floor may not.
 
-Order lines that a schedule serves better are taken up one after the other, the dearest first: the
-work that the line waits for stays where the schedule has it, all other work goes back to where
-doing nothing has it, and the whole is replayed. A line whose moves cost more than they save is
-left out again.
+First nothing begins before it was published: what remains is the engine's sequence and choice of
+resources, used to recover what is late. Then order lines that the engine serves better are taken
+up one after the other, the dearest first: the work that the line waits for may begin as early as
+the engine has it, outside the frozen zone. A line whose moves cost more than they save is left out
+again. The cheapest of what was tried wins, the engine's own answer and doing nothing included.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from soe_lib.scenario.context import OPERATION_KEY, as_published, work_for
+from soe_lib.scenario.context import as_published, work_for
 from soe_lib.scenario.fences import fence_lengths
 from soe_lib.scenario.levers import FewMoves
 from soe_lib.scenario.orders import LINE_KEY
@@ -49,19 +50,18 @@ def quietest(found: Result, start: Start) -> Result:
         return result.total_cost + (factor - 1) * float(result.measures["change_cost"])
 
     better = better_lines(found, start)
-    place = _place(found, start)
-    everything = _advanced_for(found, better, place, start)
-    tried = [found, _nothing(found, start)]
+    everything = _advanced_for(found, better, start)
+    best = _keeping(found, everything[:0], start)
+    tried = [found, _nothing(found, start), best]
     if len(everything):
-        tried.append(_keeping(found, everything, place, start))
-        tried.append(_keeping(found, everything, place, start, break_fence=True))
-    best = tried[1]
+        tried.append(_keeping(found, everything, start))
+        tried.append(_keeping(found, everything, start, break_fence=True))
     kept = everything[:0]
     for number in range(min(TRIED_LINES, len(better))):
-        wanted = _advanced_for(found, better.iloc[[number]], place, start)
+        wanted = _advanced_for(found, better.iloc[[number]], start)
         if wanted.isin(kept).all():
             continue
-        trial = _keeping(found, kept.union(wanted), place, start)
+        trial = _keeping(found, kept.union(wanted), start)
         if counted(trial) < counted(best) - 0.005:
             best, kept = trial, kept.union(wanted)
     return min([*tried, best], key=counted)
@@ -84,54 +84,29 @@ def better_lines(found: Result, start: Start) -> pd.DataFrame:
     )
 
 
-def _place(found: Result, start: Start) -> pd.DataFrame:
-    """Where doing nothing has each operation: ``resource_id``, ``setup_start_at``, index of ops."""
-    operations = found.schedule.operations
-    place = operations[OPERATION_KEY].merge(
-        start.do_nothing.operations[[*OPERATION_KEY, "resource_id", "setup_start_at"]],
-        on=OPERATION_KEY,
-        how="left",
-    )
-    place.index = operations.index
-    return place
-
-
-def _advanced_for(
-    found: Result, lines: pd.DataFrame, place: pd.DataFrame, start: Start
-) -> pd.Index:
-    """Operations that some lines wait for and that were advanced or put on another resource."""
+def _advanced_for(found: Result, lines: pd.DataFrame, start: Start) -> pd.Index:
+    """Operations that some lines wait for and that begin before they were published."""
     needed = work_for(found.schedule, lines, start.context.tables)
-    was = place.loc[needed.index]
-    is_advanced = (needed["setup_start_at"] < was["setup_start_at"]) | (
-        needed["resource_id"] != was["resource_id"]
-    )
-    return needed.index[is_advanced]
+    return needed.index[needed["setup_start_at"] < needed["published_start_at"]]
 
 
-def _keeping(
-    found: Result,
-    kept: pd.Index,
-    place: pd.DataFrame,
-    start: Start,
-    *,
-    break_fence: bool = False,
-) -> Result:
+def _keeping(found: Result, early: pd.Index, start: Start, *, break_fence: bool = False) -> Result:
     """
-    Replay ``found`` with only some operations moved; the others are where doing nothing has them.
+    Replay ``found`` with only some operations beginning before they were published.
 
-    Work from beyond the frozen zone is advanced up to its end at most, unless the fence may break.
+    What was published beyond the frozen zone begins at its end at the earliest, unless the fence
+    may break.
     """
     operations = found.schedule.operations
-    wanted, was = operations["setup_start_at"], place["setup_start_at"]
-    stays = ~operations.index.isin(kept) & place["resource_id"].notna()
+    begins, told = operations["setup_start_at"], operations["published_start_at"]
+    wanted = begins
     if not break_fence:
         fence = _fence_end(operations, start)
-        is_beyond = was.isna() | (was >= fence)
+        is_beyond = told.isna() | (told >= fence)
         wanted = wanted.where(~is_beyond | (wanted >= fence), fence)
-    quiet = operations.assign(
-        resource_id=operations["resource_id"].where(~stays, place["resource_id"]),
-        setup_start_at=wanted.where(~stays, was),
-    )
+    may = operations.index.isin(early) | told.isna()
+    later = begins.where(begins >= told, told)
+    quiet = operations.assign(setup_start_at=wanted.where(may, later))
     schedule = right_shift(as_published(found.problem, quiet))
     return measured(found.scenario, start, found.problem, schedule, found.levers)
 

@@ -73,7 +73,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table for reading: the first ``rows`` rows; ``table`` names the whole in the run."""
+    """
+    A table for reading: the first ``rows`` rows; ``table`` names the whole in the run.
+
+    ``row_tones`` colours rows, in their order; empty = none.
+    """
 
     frame: pd.DataFrame
     title: str = ""
@@ -81,6 +85,7 @@ class Grid:
     rows: int = 12
     columns: tuple[str, ...] = ()
     if_none: str = "No rows."
+    row_tones: tuple[Tone, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -188,14 +193,16 @@ def _grid(block: Grid) -> str:
         f"<th{' class=soe-num' if name in numeric else ''}>{escape(label_of(name))}</th>"
         for name in names
     )
+    tones = [f' class="soe-{tone}"' for tone in block.row_tones[: len(shown)]]
+    tones += [""] * (len(shown) - len(tones))
     body = "".join(
-        "<tr>"
+        f"<tr{tone}>"
         + "".join(
             f"<td{' class=soe-num' if name in numeric else ''}>{escape(format_value(value))}</td>"
             for name, value in zip(names, row, strict=True)
         )
         + "</tr>"
-        for row in shown.itertuples(index=False, name=None)
+        for tone, row in zip(tones, shown.itertuples(index=False, name=None), strict=True)
     )
     more = len(block.frame) - len(shown)
     foot = f'<p class="soe-more">{more:,} more rows in the table\'s file</p>' if more else ""

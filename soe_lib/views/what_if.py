@@ -1,4 +1,4 @@
-"""Page of step 3: what could be done, side by side, and what moves."""
+"""Page of step 3: scenarios side by side, what moves, and whether the floor would survive it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from typing import Any
 
 import pandas as pd
 
-from soe_lib.charts import plot_gantt, plot_load_heat_map, plot_scenario_costs
+from soe_lib.charts import plot_gantt, plot_scenario_costs
+from soe_lib.charts.theme import AMBER, BLUE, PURPLE, TEAL
 from soe_lib.run import Run
-from soe_lib.scenario.costs import TERM_WORDS
+from soe_lib.scenario.difference import DECIDED_CHANGES
+from soe_lib.scenario.published import published_schedule
 from soe_lib.steps.what_if import Explored
 from soe_lib.views.blocks import (
     Block,
+    Columns,
+    Facts,
     Grid,
     Headline,
     Live,
@@ -19,30 +23,38 @@ from soe_lib.views.blocks import (
     Picture,
     Sentences,
     Tile,
+    Tiles,
     Tone,
-    format_number,
     money,
-    tiles,
 )
-from soe_lib.views.gantt_rows import gantt_rows
-from soe_lib.views.page import Page, currency_of
+from soe_lib.views.page import Page, blockers, currency_of
+from soe_lib.views.scenarios import comparison_grid, first_screen, why, with_local_times
 
 GANTT_DAYS = 10
-_OTHERS = 3
-_MEASURES = (
-    ("total_cost", "Total cost"),
-    ("num_late_lines", "Late order lines"),
-    ("tardiness_days", "Days late, all lines"),
-    ("on_time_pct", "On time %"),
-    ("overtime_hours", "Overtime hours"),
-    ("num_moves", "Operations moved"),
-    ("num_moves_frozen", "… in the frozen zone"),
-)
+"""Days that the picture shows; the whole schedule is in its table."""
+MOST_BARS = 500
+STAYS = "as without intervention"
+CHANGE_WORDS = {
+    "added": "new part of a lot",
+    "removed": "taken out",
+    "rerouted": "on another line",
+    "resized": "lot was cut",
+    "resequenced": "other place in the sequence",
+    "advanced": "earlier than published",
+    "shifted": "shifted by other moves",
+}
+COLOURS = {
+    CHANGE_WORDS["resequenced"]: BLUE,
+    CHANGE_WORDS["rerouted"]: AMBER,
+    CHANGE_WORDS["advanced"]: TEAL,
+    "lot was cut": PURPLE,
+    STAYS: "#d5dce2",
+}
 
 
 def what_if_page(run: Run, explored: Explored) -> Page:
     """
-    Lay out the scenarios.
+    Lay out what could be done.
 
     Parameters
     ----------
@@ -54,28 +66,29 @@ def what_if_page(run: Run, explored: Explored) -> Page:
     Returns
     -------
     Mapping
-        Blocks under ``headline``, ``live``, ``comparison``, ``costs``, ``capacity``, ``gantt``,
-        ``moves``, ``pressure``, ``levers``.
+        Blocks under ``headline``, ``comparison``, ``costs``, ``gantt``, ``moves``, ``capacity``,
+        ``pressure``, ``levers``.
 
     Examples
     --------
     >>> page = what_if_page(run, explore_scenarios(run))  # doctest: +SKIP
     >>> show(page["comparison"])  # doctest: +SKIP
     """
-    if explored.off:
-        nothing: list[Block] = []
-        keys = ("live", "comparison", "costs", "capacity", "gantt", "moves", "pressure", "levers")
-        return {"headline": [Headline(explored.off, "warn")], **dict.fromkeys(keys, nothing)}
+    if explored.comparison.empty:
+        off: list[Block] = [Note("No scenario was computed.")]
+        names = ("comparison", "costs", "gantt", "moves", "capacity", "pressure", "levers")
+        head: list[Block] = [blockers(run), Headline(explored.off, "warn")]
+        return {"headline": head, "live": [], **dict.fromkeys(names, off)}
     return {
-        "headline": [Headline(explored.headline, _tone(explored)), _tiles(run, explored)],
+        "headline": _headline(run, explored),
         "live": [Live(lambda: _panel(run), "Levers are pulled in the meeting view of this page.")],
-        "comparison": _comparison(explored),
-        "costs": [Picture(plot_scenario_costs(_named_costs(explored)), table="scenario_costs")],
-        "capacity": _capacity(explored),
+        "comparison": _comparison(run, explored),
+        "costs": _costs(explored),
         "gantt": _gantt(run, explored),
-        "moves": _moves(explored),
-        "pressure": _pressure(explored),
-        "levers": _levers(explored),
+        "moves": _moves(run, explored),
+        "capacity": _capacity(explored),
+        "pressure": _pressure(run, explored),
+        "levers": _levers(run, explored),
     }
 
 
@@ -85,179 +98,291 @@ def _panel(run: Run) -> Any:
     return WhatIfPanel(run).widget
 
 
-def _tone(explored: Explored) -> Tone:
-    best = explored.comparison[explored.comparison["is_recommended"]]
-    return "good" if len(best) and best["delta_total_cost"].iloc[0] < 0 else "neutral"
+def _row(explored: Explored) -> pd.Series:
+    rows = explored.comparison
+    chosen = rows[rows["is_recommended"]]
+    return chosen.iloc[0] if len(chosen) else rows.iloc[0]
 
 
-def _tiles(run: Run, explored: Explored) -> Block:
+def _headline(run: Run, explored: Explored) -> list[Block]:
+    best, first = _row(explored), explored.comparison.iloc[0]
     currency = currency_of(run)
-    rows = explored.comparison
-    best = rows[rows["is_recommended"]]
-    if best.empty:
-        return Note("No scenario can be recommended.")
-    first, chosen = rows.iloc[0], best.iloc[0]
-    saved = float(first["total_cost"] - chosen["total_cost"])
-    moved = f"{chosen['num_moves_frozen']:,} in the frozen zone"
-    return tiles(
-        Tile("Saved against doing nothing", money(saved, currency), str(chosen["title"]), "good"),
-        Tile(
-            "Late order lines",
-            f"{chosen['num_late_lines']:,}",
-            f"{first['num_late_lines']:,} if nothing is done",
-            "good" if chosen["num_late_lines"] < first["num_late_lines"] else "warn",
-        ),
-        Tile("Operations that move", f"{chosen['num_moves']:,}", moved),
-        Tile(
-            "Overtime",
-            f"{format_number(float(chosen['overtime_hours']))} h",
-            money(float(chosen["overtime_cost"]), currency),
-        ),
+    saved = -float(best["delta_total_cost"])
+    tone: Tone = "good" if saved > 0 else "warn"
+    spent = float(best["overtime_cost"] + best["expedite_cost"])
+    frozen = int(best["num_moves_frozen"])
+    failed, asked = int(best["num_pressure_failed"]), int(best["num_pressure_open"])
+    tiles = Tiles(
+        (
+            Tile(
+                "Saved against doing nothing",
+                money(saved, currency),
+                f"{money(best['total_cost'], currency)} instead of "
+                f"{money(first['total_cost'], currency)}",
+                tone,
+            ),
+            Tile(
+                "Late order lines",
+                f"{best['num_late_lines']:,}",
+                f"{first['num_late_lines']:,} if nothing is done, of {best['num_lines']:,}",
+                "good" if best["num_late_lines"] < first["num_late_lines"] else "warn",
+            ),
+            Tile(
+                "Lateness that stays",
+                money(float(best["late_cost"] + best["lost_margin"]), currency),
+                f"{best['tardiness_days']:,.0f} days over all lines",
+                "neutral",
+            ),
+            Tile(
+                "Spent on it",
+                money(spent, currency),
+                f"{best['overtime_hours']:,.0f} h of overtime, expedites "
+                f"{money(float(best['expedite_cost']), currency)}",
+            ),
+            Tile(
+                "Operations that move",
+                f"{best['num_moves']:,}",
+                f"{frozen} of them in the frozen zone" if frozen else "none in the frozen zone",
+                "warn" if frozen else "neutral",
+            ),
+            Tile(
+                "The floor says",
+                f"{failed} fail" if failed else f"{asked} open" if asked else "pass",
+                f"{failed} of 6 subjects fail, {asked} have open questions",
+                "bad" if failed else "warn" if asked else "good",
+            ),
+        )
     )
+    return [blockers(run), Headline(explored.headline, tone), tiles]
 
 
-def _comparison(explored: Explored) -> list[Block]:
+def _comparison(run: Run, explored: Explored) -> list[Block]:
     rows = explored.comparison
-    first = rows.index[:1].tolist()
-    best = rows.index[rows["is_recommended"]].tolist()
-    open_ = rows[~rows["is_dominated"] & ~rows["is_rejected"]].sort_values("total_cost")
-    kept = list(dict.fromkeys([*first, *best]))
-    kept += [place for place in open_.index if place not in kept][:_OTHERS]
-    shown = rows.loc[kept]
-    table = pd.DataFrame({"": [label for _, label in _MEASURES]})
-    for _, row in shown.iterrows():
-        mark = " ★" if row["is_recommended"] else ""
-        table[f"{row['title']}{mark}"] = [_with_delta(row, name) for name, _ in _MEASURES]
-    pairs = zip(rows["title"].tolist(), rows["reason"].tolist(), strict=True)
-    reasons = tuple(f"{title}: {reason}" for title, reason in pairs if reason)
+    shown = first_screen(rows)
+    rest = rows[~rows["scenario"].isin(shown["scenario"])]
+    found: list[Block] = [comparison_grid(shown, run, ""), why(shown)]
+    if len(rest):
+        found.append(comparison_grid(rest, run, "Dominated, no different, or dearer"))
+        found.append(why(rest))
+    rejected = explored.tables["scenario_violations"]
+    if len(rejected):
+        title = "Rules that rejected scenarios break"
+        found.append(Grid(rejected, title=title, table="scenario_violations"))
+    return found
+
+
+def _costs(explored: Explored) -> list[Block]:
+    costs = explored.tables["scenario_costs"]
+    used = costs.groupby("term")["cost"].transform(lambda cost: cost.abs().max()) >= 0.5
+    drawn = costs[used].assign(scenario=costs["title"], term=costs["term_words"])
     return [
-        Grid(table, table="scenarios", rows=len(table)),
-        Note("★ recommended; in brackets the difference to doing nothing."),
-        Sentences(f"All {len(rows)} scenarios in a sentence", reasons, folded=len(reasons) > 6),
+        Picture(plot_scenario_costs(drawn), table="scenario_costs"),
+        Note(
+            "Every term is recomputed from the result tables: lateness by each customer's own "
+            "clause, overtime by the hour that is worked, changeovers by the matrix, holding of "
+            "lots that wait for their order, unrest by the fence zone that a move touches."
+        ),
     ]
 
 
-def _with_delta(row: pd.Series, name: str) -> str:
-    text = format_number(float(row[name]))
-    delta = row.get(f"delta_{name}")
-    if delta is None or pd.isna(delta) or abs(delta) < 0.005:
-        return text
-    return f"{text} ({'+' if delta > 0 else '−'}{format_number(abs(float(delta)))})"
-
-
-def _named_costs(explored: Explored) -> pd.DataFrame:
-    costs = explored.tables["scenario_costs"]
-    return costs.assign(scenario=costs["title"], term=costs["term"].map(TERM_WORDS))
-
-
-def _capacity(explored: Explored) -> list[Block]:
-    rows = explored.of("scenario_capacity")
-    if rows.empty:
-        return []
-    figure = plot_load_heat_map(rows, title="Load by resource and week, recommended scenario")
-    return [Picture(figure, table="scenario_capacity")]
-
-
 def _gantt(run: Run, explored: Explored) -> list[Block]:
-    if not explored.recommended:
-        return []
-    operations, ghosts = gantt_rows(
-        run, explored.tables, explored.recommended, only_moved=True, days=GANTT_DAYS
+    operations = explored.of("scenario_operations")
+    key = ["wo_id", "op_no", "split_no"]
+    until = run.as_of + pd.Timedelta(days=GANTT_DAYS)
+    shown = operations[operations["start_at"] < until].sort_values("start_at").head(MOST_BARS)
+    moves = explored.of("scenario_moves")
+    decided = moves[moves["change"].isin(DECIDED_CHANGES)]
+    words = decided["change"].map(CHANGE_WORDS).replace({"new part of a lot": "lot was cut"})
+    joined = shown.merge(decided[key].assign(change=words), on=key, how="left")
+    joined["change"] = joined["change"].fillna(STAYS)
+    joined["label"] = (
+        joined["wo_id"]
+        + " op "
+        + joined["op_no"].astype("str")
+        + ", "
+        + joined["planned_qty"].map("{:,.0f} of ".format).astype("str")
+        + joined["item_id"]
+        + ": "
+        + joined["change"]
     )
-    if operations.empty:
-        return [Note(f"No operation of the next {GANTT_DAYS} days moves.")]
+    published = published_schedule(run.tables, run.as_of)
+    published = published.astype({"op_no": "int64", "split_no": "int64"})
+    ghosts = joined.loc[joined["change"] != STAYS, [*key, "label"]].merge(published, on=key)
+    row = _row(explored)
+    zone = str(run.words("snapshot").get("site_time_zone", "UTC"))
     figure = plot_gantt(
-        operations,
+        joined,
         ghosts,
-        title=f"What moves in the next {GANTT_DAYS} days (pale: if nothing is done)",
+        title=f"{row['title']}, the next {GANTT_DAYS} days; pale bars: what moves, as published",
+        colour_by="change",
+        colours=COLOURS,
         now=run.as_of,
+        time_zone=zone,
     )
     return [Picture(figure, table="scenario_operations")]
 
 
-def _moves(explored: Explored) -> list[Block]:
+def _moves(run: Run, explored: Explored) -> list[Block]:
     moves = explored.of("scenario_moves")
-    decided = moves[moves["change_cost"] > 0].sort_values(
-        ["first_start_at", "wo_id"], kind="stable"
+    decided = moves[moves["change"].isin(DECIDED_CHANGES)]
+    decided = decided.sort_values(["change_cost", "first_start_at"], ascending=[False, True])
+    operations = pd.DataFrame(
+        {
+            "operation": decided["wo_id"] + " op " + decided["op_no"].astype("str"),
+            "item": decided["item_id"],
+            "what": decided["change"].map(CHANGE_WORDS),
+            "line": decided["resource_before"].fillna("–")
+            + (" → " + decided["resource_after"]).where(
+                decided["resource_before"] != decided["resource_after"], ""
+            ),
+            "without": decided["start_before_at"],
+            "now": decided["start_after_at"],
+            "zone": decided["zone"],
+            "price": decided["change_cost"],
+        }
     )
-    promises = explored.of("scenario_promise_moves")
+    lines = explored.of("scenario_promise_moves")
+    orders = explored.of("scenario_orders").set_index(["order_id", "line_id"])
+    keys = pd.MultiIndex.from_frame(lines[["order_id", "line_id"]])
+    promises = pd.DataFrame(
+        {
+            "order line": lines["order_id"] + " / " + lines["line_id"],
+            "customer": orders["customer_id"].reindex(keys).to_numpy(),
+            "what": lines["change"],
+            "without": lines["promised_date_before"],
+            "now": lines["promised_date_after"],
+            "days": lines["moved_days"],
+            "days late now": lines["lateness_days_after"].clip(lower=0),
+        }
+    )
+    worse = lines["change"].isin(["later", "lost"]) & (lines["lateness_days_after"] > 0)
+    better = lines["change"].isin(["earlier", "gained"]) & (lines["lateness_days_before"] > 0)
     return [
         Grid(
-            decided,
-            title=f"{len(decided):,} operations that a decision moves, the soonest first",
+            with_local_times(operations, run, "without", "now"),
+            title=f"Operations that move ({len(decided):,})",
             table="scenario_moves",
-            columns=(
-                "wo_id",
-                "op_no",
-                "item_id",
-                "change",
-                "zone",
-                "resource_before",
-                "resource_after",
-                "start_before_at",
-                "start_after_at",
-                "shift_hours",
-            ),
-            if_none="no operation is moved.",
+            if_none="the recommended scenario moves nothing.",
         ),
-        Grid(
-            promises.sort_values(["moved_days", "order_id"], kind="stable"),
-            title=f"{len(promises):,} promises that change",
-            table="scenario_promise_moves",
-            columns=(
-                "order_id",
-                "line_id",
-                "change",
-                "promised_date_before",
-                "promised_date_after",
-                "moved_days",
-            ),
-            if_none="no promise changes.",
+        Columns(
+            (
+                (
+                    Grid(
+                        promises[better].sort_values("days"),
+                        title=f"Late lines that come earlier ({int(better.sum()):,})",
+                        rows=8,
+                        if_none="none.",
+                    ),
+                ),
+                (
+                    Grid(
+                        promises[worse],
+                        title=f"Lines that become late or later ({int(worse.sum()):,})",
+                        rows=8,
+                        if_none="none: nobody pays for it.",
+                    ),
+                ),
+            )
         ),
     ]
 
 
-def _pressure(explored: Explored) -> list[Block]:
-    summary = explored.of("pressure")
+def _capacity(explored: Explored) -> list[Block]:
+    rows = explored.tables["scenario_capacity"]
+    first, best = explored.comparison.iloc[0]["scenario"], _row(explored)["scenario"]
+    summed = rows.groupby(["scenario", "resource_id"], as_index=False)[
+        ["load_hours", "available_hours", "overtime_hours"]
+    ].sum()
+    before = summed[summed["scenario"] == first].set_index("resource_id")
+    after = summed[summed["scenario"] == best].set_index("resource_id")
+    ends = explored.tables["scenario_operations"].groupby(["scenario", "resource_id"])["end_at"]
+    last = ends.max().unstack("scenario")
+    days = (last[best] - last[first]).dt.total_seconds() / 86_400
+    shown = pd.DataFrame(
+        {
+            "load without [h]": before["load_hours"],
+            "load now [h]": after["load_hours"],
+            "of it overtime [h]": after["overtime_hours"],
+            "load now [%]": 100 * after["load_hours"] / after["available_hours"],
+            "last job ends earlier by [days]": -days.reindex(after.index),
+        }
+    ).round(1)
+    shown = shown.sort_values("load now [%]", ascending=False).rename_axis("resource")
+    return [
+        Grid(
+            shown.reset_index(),
+            title="Capacity over the horizon, the tightest first",
+            table="scenario_capacity",
+        )
+    ]
+
+
+_STATUS_WORDS = {"pass": "pass", "fail": "FAIL", "unknown": "open"}
+
+
+def _pressure(run: Run, explored: Explored) -> list[Block]:
+    tests = explored.tables["pressure"]
+    titles = explored.comparison.set_index("scenario")["title"]
+    wide = tests.assign(status=tests["status"].map(_STATUS_WORDS)).pivot_table(
+        index="scenario", columns="subject", values="status", aggfunc="first", sort=False
+    )
+    wide = wide.rename(index=titles.to_dict()).rename_axis("scenario").reset_index()
+    wide.columns = [str(name) for name in wide.columns]
     rows = explored.of("pressure_rows")
-    failed = rows[rows["status"] == "fail"]
-    asked = tuple(dict.fromkeys(rows.loc[rows["status"] == "unknown", "question"]))
-    return [
-        Grid(
-            summary,
-            title="The recommended schedule against the shop floor",
-            table="pressure",
-            columns=("subject", "status", "num_checked", "num_failed", "num_unknown", "sentence"),
-        ),
-        Grid(
-            failed,
-            title="What fails",
-            table="pressure_rows",
-            columns=("subject", "object_id", "at", "detail"),
-            if_none="nothing fails.",
-        ),
-        Sentences("Questions to answer before anyone signs", asked, tone="warn", folded=True),
-    ]
-
-
-def _levers(explored: Explored) -> list[Block]:
-    rows = explored.of("levers")
-    described = tuple(f"{r.title}: {r.description}" for r in explored.comparison.itertuples())
-    return [
-        Grid(
-            rows,
-            title="Levers that the recommended scenario pulls",
-            table="levers",
-            columns=(
-                "lever",
-                "object_id",
-                "item_id",
-                "old_value",
-                "new_value",
-                "cost",
-                "act_by_at",
+    fails, asks = rows[rows["status"] == "fail"], rows[rows["status"] == "unknown"]
+    own = explored.of("pressure")
+    best = _row(explored)
+    found: list[Block] = [
+        Facts(
+            f"'{best['title']}'",
+            tuple(
+                (subject, sentence.partition(": ")[2] or sentence)
+                for subject, sentence in zip(own["subject"], own["sentence"], strict=True)
             ),
-            if_none="only sequence and lines change.",
+        )
+    ]
+    if len(fails):
+        words = fails["subject"] + " " + fails["object_id"] + ": " + fails["detail"]
+        found.append(Sentences("Fails", tuple(words.head(8)), tone="bad"))
+    asked = with_local_times(asks[["subject", "question", "at"]], run, "at")
+    found.append(
+        Grid(
+            asked,
+            title=f"Questions to answer before anybody signs ({len(asks):,})",
+            table="pressure_rows",
+            if_none="none.",
+        )
+    )
+    found.append(Grid(wide, title="All scenarios", table="pressure", rows=len(wide)))
+    return found
+
+
+def _levers(run: Run, explored: Explored) -> list[Block]:
+    rows = explored.comparison
+    levers = explored.tables["levers"]
+    titles = rows.set_index("scenario")["title"]
+    shown = levers.assign(scenario=levers["scenario"].map(titles))
+    order = levers["scenario"].ne(explored.recommended)
+    shown = with_local_times(shown, run, "act_by_at").assign(_order=order)
+    shown = shown.sort_values("_order", kind="stable").drop(columns="_order")
+    shown = shown.rename(
+        columns={
+            "object_id": "object",
+            "item_id": "item",
+            "old_value": "before",
+            "new_value": "after",
+            "act_by_at": "pull it until",
+        }
+    )
+    return [
+        Facts(
+            "What each scenario may do",
+            tuple(zip(rows["title"], rows["description"], strict=True)),
         ),
-        Sentences("What each scenario is", described, folded=True),
+        Grid(
+            shown.drop(columns="object_type"),
+            title="Levers that stayed pulled; those that did not pay were let go",
+            table="levers",
+            if_none="none: no lever beyond the sequence pays.",
+        ),
     ]
