@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from soe_lib.kpi.value import Kpi, Period, kpi_rows, measure, share
 from soe_lib.monitoring.control import FEWEST_POINTS, control_limits, scoreboard, signal
+from soe_lib.monitoring.credible import credible
+from soe_lib.monitoring.otif_move import move_sentence, otif_move
 from soe_lib.monitoring.scorecard import (
     Shown,
     change_in_words,
@@ -166,3 +168,50 @@ def test_change_in_words() -> None:
     assert change_in_words(-3.04, "%") == "3.0 points below the week before"
     assert change_in_words(0.01, "%") == "unchanged on the week before"
     assert change_in_words(np.nan, "%") == ""
+
+
+def _busy(percent: float) -> list[Kpi]:
+    week = WEEKS[-1]
+    return [
+        share(kpi, "f", percent, 100.0, week.end_at, week)
+        for kpi in ("actual_utilisation", "oee", "iso_setup_ratio", "scrap_ratio")
+    ]
+
+
+@pytest.mark.parametrize(("percent", "num_kept"), [(95.0, 4), (119.0, 4), (4195.0, 1)])
+def test_impossible_busy_hours_are_no_figures(percent: float, num_kept: int) -> None:
+    """Tests that what rests on busy hours beyond the open ones is not evaluable and says why."""
+    rows = credible(kpi_rows(_busy(percent)))
+    assert rows["value"].notna().sum() == num_kept
+    gone = rows[rows["value"].isna()]
+    assert gone["reason"].str.contains("not credible: .* 4,195 %").all()
+    assert (gone["status"] == "not_evaluable").all()
+    assert rows["value"].notna()[rows["kpi"] == "scrap_ratio"].all()
+
+
+def test_otif_move_names_the_reason_that_moved_it_that_way() -> None:
+    """Tests that a fall is explained by what got worse, not by what improved, and sums up."""
+    this, last = WEEKS[-1], WEEKS[-2]
+
+    def lines(week: Period, reasons: list[str]) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "period_date": [week.start_date] * len(reasons),
+                "exclude_reason": [""] * len(reasons),
+                "is_otif": [reason == "" for reason in reasons],
+                "fail_reason": reasons,
+            }
+        )
+
+    before = lines(last, ["short"] * 3 + ["late"] + [""] * 6)  # 60 %
+    now = lines(this, ["short"] * 1 + ["late"] * 4 + [""] * 5)  # 50 %
+    move = otif_move(now, before, this, last)
+    assert move["otif_change_points"].sum() == pytest.approx(-10.0)
+    assert move_sentence(move) == (
+        "OTIF fell by 10.0 points; lines that failed because 'late' account for -30.0 (1 such "
+        "lines the week before, 4 last week)."
+    )
+    assert otif_move(now, before.iloc[:0], this, last).empty
+    assert move_sentence(otif_move(now, before.iloc[:0], this, last)) == ""
+    same = otif_move(now, now.assign(period_date=last.start_date), this, last)
+    assert move_sentence(same).startswith("OTIF did not move")

@@ -169,6 +169,10 @@ def cover_kpis(
         ``days_of_supply`` (of items with demand: infinite cover is not averaged), and
         ``stock_value`` and ``items_in_stock`` per band (dimension ``cover_band``) and in all.
     """
+    unpriced = (cover["stock_qty"] > 0) & ~(cover["stock_value"] > 0)
+    no_price = bool(unpriced.any()) and not (cover["stock_value"] > 0).any()
+    if no_price:
+        cover = cover.assign(stock_value=cover["stock_qty"])
     moving = cover[cover["forecast_qty"] > 0]
     unit = moving["stock_value"] / moving["stock_qty"].where(moving["stock_qty"] > 0)
     price = unit.groupby(moving["item_id"]).first()
@@ -181,10 +185,12 @@ def cover_kpis(
     known = value[value["planned_qty"].notna()]
     days = days_of_supply(whole, known, today).iloc[0]
     idle = cover[cover["forecast_qty"] <= 0]
+    weight = "quantity (no standard cost is known)" if no_price else "value"
+    ends = "at least: the forecast ends first" if days["is_at_least"] else ""
     found = [
         measure(
             "days_of_supply",
-            "smallest T with forecast value up to T >= stock value, items with demand",
+            f"smallest T with forecast {weight} up to T >= stock, items with demand",
             float(days["dos_days"]) if len(moving) else np.nan,
             "days",
             as_of,
@@ -192,7 +198,7 @@ def cover_kpis(
             n=len(moving),
             excluded={"no_demand": len(idle)},
             empty="no item in stock has a forecast",
-            note="at least: the forecast ends first" if days["is_at_least"] else "",
+            note=ends,
         )
     ]
     for dimension, member, rows in cuts(cover, "cover_band"):
@@ -201,10 +207,11 @@ def cover_kpis(
             measure(
                 "stock_value",
                 "on hand x standard cost",
-                float(rows["stock_value"].sum()),
+                np.nan if no_price else float(rows["stock_value"].sum()),
                 "money",
                 as_of,
                 period,
+                empty="no standard cost is known for any item in stock",
                 **rest,
             )
         )

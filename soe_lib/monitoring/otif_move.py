@@ -72,19 +72,19 @@ def otif_move(
 
 
 def move_sentence(move: pd.DataFrame) -> str:
-    """Say which reason moved OTIF most; empty where nothing can be compared or nothing failed."""
+    """Say which reason moved OTIF most its way; empty where there is nothing to compare."""
     if move.empty:
         return ""
     change = float(move["otif_change_points"].sum())
-    size = move["otif_change_points"].abs()
-    if np.isclose(size.sum(), 0.0):
+    effects = move["otif_change_points"].to_numpy(float)
+    if np.isclose(np.abs(effects).sum(), 0.0):
         return "OTIF did not move: the same share of lines failed, for the same reasons."
-    worst = move.iloc[int(size.to_numpy().argmax())]
-    verb = "fell" if change < 0 else "rose"
-    effect = float(worst["otif_change_points"])
+    place = effects.argmin() if change < 0 else effects.argmax()
+    worst = move.iloc[int(place)]
+    moved = f"fell by {-change:.1f}" if change < 0 else f"rose by {change:.1f}"
     reason = str(worst["fail_reason"]).replace("_", " ")
     return (
-        f"OTIF {verb} by {abs(change):.1f} points; lines that failed because '{reason}' account "
-        f"for {effect:+.1f} ({worst['previous_num_lines']:.0f} such lines the week before, "
-        f"{worst['num_lines']:.0f} last week)."
+        f"OTIF {moved} points; lines that failed because '{reason}' account for "
+        f"{float(worst['otif_change_points']):+.1f} ({worst['previous_num_lines']:.0f} such lines "
+        f"the week before, {worst['num_lines']:.0f} last week)."
     )

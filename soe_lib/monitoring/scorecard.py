@@ -22,11 +22,16 @@ LATEST = ("kpi_id", "label", "value_text", "brief", "sentence", "tone", "rank")
 
 @dataclass(frozen=True)
 class Shown:
-    """A KPI that opens the page: its name for people and what its numerator counts."""
+    """
+    A KPI that opens the page: its name for people and what its numerator counts.
+
+    ``basis`` names the one that is shown of a KPI with several; empty = the first row.
+    """
 
     kpi: str
     label: str
     counts: str = ""
+    basis: str = ""
 
 
 def kpi_id(rows: pd.DataFrame) -> pd.Series:
@@ -36,6 +41,23 @@ def kpi_id(rows: pd.DataFrame) -> pd.Series:
     for part in parts[1:]:
         joined = joined + ("|" + part).where(part != "", "")
     return joined.astype("str")
+
+
+_ABBREVIATIONS = ("otif", "oee", "nee", "iso", "mtbf", "mttr", "ufr", "lfr", "ofr", "wmape", "mto")
+
+
+def in_plain_words(name: str) -> str:
+    """
+    Return a KPI's name for people, abbreviations in capitals.
+
+    Examples
+    --------
+    >>> in_plain_words("supplier_otif_qty")
+    'Supplier OTIF qty'
+    """
+    words = [w.upper() if w in _ABBREVIATIONS else w for w in name.split("_")]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
 
 
 def in_words(value: float, unit: str, currency: str = "") -> str:
@@ -119,7 +141,9 @@ def scorecard(
     board["kpi_id"] = kpi_id(board)
     shown = {entry.kpi: entry for entry in opening}
     place = {entry.kpi: number for number, entry in enumerate(opening)}
-    first = ~board.duplicated("kpi") & (board["dimension"] == "")
+    wanted = board["kpi"].map({entry.kpi: entry.basis for entry in opening}).fillna("")
+    fits = (board["dimension"] == "") & ((wanted == "") | (wanted == board["basis"]))
+    first = fits & ~board.assign(fits=fits).duplicated(["kpi", "fits"])
     rank = board["kpi"].map(place).where(first)
     board["rank"] = rank.astype("float64")
     bases = board.groupby("kpi")["basis"].transform("nunique")
@@ -159,7 +183,7 @@ def sentence_of(row: dict, counts: str, currency: str = "") -> str:
 
 def headline(kpis: pd.DataFrame) -> str:
     """
-    Say how the week went: the first two KPIs that have a value, alarms, and what has none.
+    Say how the week went: the first three KPIs that have a value, alarms, and what has none.
 
     Parameters
     ----------
@@ -175,20 +199,27 @@ def headline(kpis: pd.DataFrame) -> str:
         return f"None of the {len(kpis)} KPIs of last week could be computed, reasons below."
     opening = known[known["rank"].notna()]
     opening = known if opening.empty else opening
-    first = [str(sentence) for sentence in opening["sentence"].head(2)]
     parts = [
-        re.sub(r" control limits \([^)]*\), unlikely", " usual limits, unlikely", sentence)
-        for sentence in first
+        re.sub(r" control limits \([^)]*\)", " usual limits", str(opening["sentence"].iloc[0])),
+        *(_short(row) for row in opening.iloc[1:3].to_dict("records")),
     ]
-    parts[1:] = [_lowered(sentence) for sentence in parts[1:]]
-    others = opening.iloc[2:]
+    others = opening.iloc[3:]
     others = others[others["is_alarm"]]
     if len(others):
-        verb = "is" if len(others) == 1 else "are"
-        parts.append(f"also worse than chance explains {verb} {_listed(others['label'])}")
+        parts.append(f"also out of its limits to the bad side: {_listed(others['label'])}")
     if none:
         parts.append(left)
     return "; ".join(parts) + "."
+
+
+def _short(row: dict) -> str:
+    """Say a KPI in a few words: value, what was wanted, whether it is noise."""
+    words = {"in control": "", "too few points": "", "not evaluable": ""}
+    told = words.get(str(row["signal"]), str(row["signal"]).replace("limits", "its usual limits"))
+    unit, target = str(row["unit"]), float(row["target"])
+    wanted = "" if math.isnan(target) else f"{in_words(target, unit)} wanted"
+    inside = ", ".join(part for part in (wanted, told) if part)
+    return f"{_lowered(str(row['label']))} {row['value_text']}" + (f" ({inside})" if inside else "")
 
 
 def _listed(labels: pd.Series) -> str:
@@ -203,7 +234,7 @@ def _lowered(text: str) -> str:
 
 def _label(row: dict, shown: dict[str, Shown]) -> str:
     entry = shown.get(row["kpi"])
-    name = entry.label if entry else str(row["kpi"]).replace("_", " ").capitalize()
+    name = entry.label if entry else in_plain_words(str(row["kpi"]))
     basis = str(row["basis"]).replace("_", " ")
     name = f"{name} ({basis})" if basis else name
     return f"{name}: {row['member']}" if row["member"] else name
@@ -226,7 +257,8 @@ def _brief(row: dict, counts: str, currency: str) -> str:
     change = float(row["change"])
     if not math.isnan(change):
         sign = "+" if change > 0 else "−" if change < 0 else "±"
-        parts.append(f"{sign}{in_words(abs(change), unit, currency)} on the week before")
+        size = f"{abs(change):.1f} points" if unit == "%" else in_words(abs(change), unit, currency)
+        parts.append(f"{sign}{size} on the week before")
     word = str(row["signal"])
     parts.append(
         {"in control": "usual noise", "too few points": ""}.get(

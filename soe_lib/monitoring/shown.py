@@ -7,16 +7,16 @@ from soe_lib.monitoring.scorecard import Shown
 OPENING: tuple[Shown, ...] = (
     Shown("otif_line", "OTIF", "lines"),
     Shown("schedule_adherence", "Schedule adherence"),
-    Shown("ufr_first_time", "Unit fill at first time"),
-    Shown("past_due_qty", "Past-due backlog"),
     Shown("work_orders_on_time", "Work orders on time", "work orders"),
+    Shown("past_due_qty", "Past-due backlog"),
     Shown("days_of_supply", "Days of supply"),
     Shown("actual_utilisation", "Bottleneck utilisation"),
+    Shown("ufr_first_time", "Unit fill at first time"),
     Shown("oee", "OEE"),
+    Shown("supplier_otif_line", "Supplier OTIF", "lines"),
+    Shown("demand_accuracy", "Demand plan accuracy", basis="family"),
     Shown("start_on_time", "Starts on time", "operations"),
     Shown("sequence_adherence", "Sequence adherence", "jobs"),
-    Shown("order_fulfilment_rate", "Order fulfilment", "orders"),
-    Shown("plan_accuracy", "Demand plan accuracy"),
 )
 """The most important first; a KPI without a value gives its place to the next."""
 
@@ -24,7 +24,6 @@ BOUNDED = frozenset(
     {
         "otif_line",
         "otif_order",
-        "otif_qty",
         "otif_value",
         "schedule_adherence",
         "schedule_adherence_item_week",
@@ -35,6 +34,7 @@ BOUNDED = frozenset(
         "ufr",
         "ufr_first_time",
         "ufr_secondary",
+        "otif_qty",
         "fill_rate",
         "oee",
     }

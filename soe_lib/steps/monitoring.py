@@ -14,6 +14,7 @@ from soe_lib.kpi.otif_rows import otif_lines
 from soe_lib.kpi.policy import OtifPolicy
 from soe_lib.kpi.value import Kpi, Period
 from soe_lib.monitoring.adherence import adherence_sentence, by_resource
+from soe_lib.monitoring.credible import credible
 from soe_lib.monitoring.history import kpi_history
 from soe_lib.monitoring.otif_move import move_sentence, otif_move
 from soe_lib.monitoring.scorecard import headline, scorecard
@@ -85,7 +86,7 @@ def monitor_execution(run: Run) -> Watched:
     tables, params = run.tables, run.params
     zone = run.snapshot.site_time_zone
     before, period = Period.last_weeks(run.as_of, 2, zone)
-    history = kpi_history(tables, run.as_of, params, zone)
+    history = credible(kpi_history(tables, run.as_of, params, zone))
     kpis, trend = scorecard(history, OPENING, bounded=BOUNDED, currency=run.snapshot.currency)
     freeze_at = week_opens_at(tables, period)
     operations = adherence_operations(tables, period.end_at, period, freeze_at, params.kpi)
