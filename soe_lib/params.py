@@ -165,8 +165,19 @@ class MoneyParams(Section):
 class ScenarioParams(Section):
     """The standard set of what-if scenarios and how they are ranked."""
 
-    names: tuple[str, ...] = ("do_nothing", "edd_dispatch", "overtime", "alternate_line")
-    """Scenarios of the batch, in order; do_nothing is always scenario 0."""
+    names: tuple[str, ...] = (
+        "do_nothing",
+        "edd_dispatch",
+        "resequence",
+        "alternate_line",
+        "overtime",
+        "expedite",
+        "split",
+        "delay_low_priority",
+        "minimal_change",
+        "best_of_all",
+    )
+    """Scenarios of the batch; do_nothing is always scenario 0, each builds on those before it."""
     overtime_hours_per_week: float = Field(8.0, ge=0)
     """Overtime that may be booked on a resource and week. [h]"""
     replications: int = Field(200, ge=0)

@@ -98,8 +98,8 @@ _STANDARD = (
     Scenario(
         "best_of_all",
         "All levers",
-        ("resequence", "overtime", "alternate routing", "expedite"),
-        "Overtime, alternate lines and expedites together.",
+        ("resequence", "overtime", "alternate routing", "expedite", "split"),
+        "Overtime, alternate lines, expedites and split lots together.",
     ),
 )
 

@@ -21,7 +21,7 @@ from soe_lib.scenario.orders import LINE_KEY
 from soe_lib.scenario.result import Result, Start, measured
 from soe_lib.schedule import right_shift
 
-TRIED_LINES = 12
+TRIED_LINES = 8
 """Better served lines that are tried one by one, beside all of them together."""
 TOLERANCE_DAYS = 1e-3
 """A promise that becomes earlier by no more than this is not better. [days]"""

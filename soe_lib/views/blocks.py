@@ -76,7 +76,8 @@ class Grid:
     """
     A table for reading: the first ``rows`` rows; ``table`` names the whole in the run.
 
-    ``row_tones`` colours rows, in their order; empty = none.
+    ``row_tones`` colours rows, in their order; ``right`` names text columns that stand at the
+    right like numbers.
     """
 
     frame: pd.DataFrame
@@ -86,6 +87,7 @@ class Grid:
     columns: tuple[str, ...] = ()
     if_none: str = "No rows."
     row_tones: tuple[Tone, ...] = ()
+    right: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,7 @@ def _grid(block: Grid) -> str:
     names = [name for name in (block.columns or block.frame.columns) if name in block.frame]
     shown = block.frame.loc[:, names].head(block.rows)
     numeric = {name for name in names if pd.api.types.is_numeric_dtype(shown[name].dtype)}
+    numeric |= set(block.right)
     head = "".join(
         f"<th{' class=soe-num' if name in numeric else ''}>{escape(label_of(name))}</th>"
         for name in names

@@ -28,28 +28,53 @@ def first_screen(comparison: pd.DataFrame) -> pd.DataFrame:
 
 def comparison_grid(rows: pd.DataFrame, run: Run, title: str) -> Grid:
     """Return scenarios side by side: money, service, moves and what the floor says."""
-    unit = f" [{currency_of(run)}]" if currency_of(run) else ""
-    lever_cost = rows["overtime_cost"] + rows["expedite_cost"]
+    spent = rows["overtime_cost"] + rows["expedite_cost"]
     shown = pd.DataFrame(
         {
             "scenario": rows["title"],
             "verdict": rows["status"].where(rows["same_as"] == "", "no different"),
-            f"total{unit}": rows["total_cost"].round(),
-            f"against doing nothing{unit}": rows["delta_total_cost"].round(),
+            "total": rows["total_cost"].round(),
+            "± total": rows["delta_total_cost"].map(signed),
             "late lines": rows["num_late_lines"],
-            "late lines ±": rows["delta_num_late_lines"].astype("int64"),
-            f"lateness{unit}": (rows["late_cost"] + rows["lost_margin"]).round(),
-            f"overtime, expedites{unit}": lever_cost.round(),
-            f"changeovers{unit}": rows["changeover_cost"].round(),
-            f"unrest{unit}": rows["change_cost"].round(),
+            "± late": rows["delta_num_late_lines"].map(signed),
+            "lateness": (rows["late_cost"] + rows["lost_margin"]).round(),
+            "levers": spent.round(),
+            "changeovers": rows["changeover_cost"].round(),
+            "unrest": rows["change_cost"].round(),
             "moves": rows["num_moves"],
-            "in frozen zone": rows["num_moves_frozen"],
-            "floor fails": rows["num_pressure_failed"],
-            "floor asks": rows["num_pressure_open"],
+            "frozen": rows["num_moves_frozen"],
+            "shop floor": [
+                floor_words(int(failed), int(asked))
+                for failed, asked in zip(
+                    rows["num_pressure_failed"], rows["num_pressure_open"], strict=True
+                )
+            ],
         }
     )
     tones = tuple(TONES.get(status, "neutral") for status in rows["status"])
-    return Grid(shown, title=title, table="scenarios", rows=len(shown), row_tones=tones)
+    unit = f"money in {currency_of(run)}" if currency_of(run) else ""
+    heading = ", ".join(part for part in (title, unit) if part)
+    return Grid(
+        shown,
+        title=heading,
+        table="scenarios",
+        rows=len(shown),
+        row_tones=tones,
+        right=("± total", "± late"),
+    )
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign; an em dash for none."""
+    text = f"{value:+,.0f}".replace("-", "−")
+    return "–" if text in ("+0", "−0") else text
+
+
+def floor_words(failed: int, asked: int) -> str:
+    """Return the outcome of the pressure test in words: subjects that fail, subjects to ask."""
+    said = [f"{failed} fail"] if failed else []
+    said += [f"{asked} open"] if asked else []
+    return ", ".join(said) or "pass"
 
 
 def why(rows: pd.DataFrame) -> Facts:
