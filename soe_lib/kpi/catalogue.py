@@ -24,7 +24,7 @@ from soe_lib.kpi.promises import freeze_breaks, freeze_kpi, promise_changes
 from soe_lib.kpi.service import make_to_order_service, service_attainment, service_level
 from soe_lib.kpi.service_panel import service_panel
 from soe_lib.kpi.stability import nervousness
-from soe_lib.kpi.suppliers import supplier_otif, supplier_quality
+from soe_lib.kpi.suppliers import supplier_book, supplier_otif, supplier_quality
 from soe_lib.kpi.value import Kpi, Period
 from soe_lib.kpi.versions import StabilityParams
 from soe_lib.kpi.work_orders import work_orders_on_time
@@ -101,11 +101,7 @@ def all_kpis(
         found += _stock(tables, as_of, period, targets, max_cover_days)
     if have >= {"purchase_order_line", "goods_receipt_event"}:
         confidence = params.confidence_pct
-        needed, promised = (
-            supplier_otif(tables, as_of, period, policy.on(basis), confidence_pct=confidence)
-            for basis in ("requested", "first_confirmed")
-        )
-        found += needed[:1] + promised[:1] + needed[1:]
+        found += _suppliers(tables, as_of, period, policy, confidence)
         found += supplier_quality(tables, as_of, period, confidence_pct=confidence)
     return found
 
@@ -213,12 +209,37 @@ def _schedule(
     found += [replace(k, as_of=as_of) for k in moves]
     later = baseline(schedule, as_of)
     moved = later["published_at"].max()
-    if moved > published:
-        breaks = freeze_breaks(plan, later, moved, tables, held)
-    else:
-        breaks = freeze_breaks(plan, plan, published, tables, held)
+    # without a later version nothing was changed
+    current = later if moved > published else plan.head(0)
+    before_it = plan if moved > published else plan.head(0)
+    breaks = freeze_breaks(before_it, current, moved, tables, held)
     found.append(freeze_kpi(breaks, as_of, period))
     return found
+
+
+def _suppliers(
+    tables: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+    period: Period,
+    policy: OtifPolicy,
+    confidence_pct: float,
+) -> list[Kpi]:
+    """Against the day we need the goods, and (by line) against the supplier's first promise."""
+    book = supplier_book(tables)
+    facts = order_facts(book, as_of, period.time_zone)
+    needed, promised = (
+        supplier_otif(
+            tables,
+            as_of,
+            period,
+            policy.on(basis),
+            book=book,
+            facts=facts,
+            confidence_pct=confidence_pct,
+        )
+        for basis in ("requested", "first_confirmed")
+    )
+    return needed[:1] + promised[:1] + needed[1:]
 
 
 def _bottleneck_hours(

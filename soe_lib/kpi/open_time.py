@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,13 @@ class OpenTime:
 
     spans: pd.DataFrame
 
+    @cached_property
+    def _by_resource(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        begin, end = _seconds(self.spans["start_at"]), _seconds(self.spans["end_at"])
+        stations = self.spans["stations"].to_numpy(float)
+        own = self.spans.groupby("resource_id").indices
+        return {str(name): (begin[at], end[at], stations[at]) for name, at in own.items()}
+
     def hours(self, resource_id: pd.Series, start_at: pd.Series, end_at: pd.Series) -> pd.Series:
         """
         Return the open clock hours of each resource between two instants; 0 where end <= start.
@@ -49,11 +57,9 @@ class OpenTime:
         low, high = _seconds(start_at), _seconds(end_at)
         found = np.full(len(resource_id), np.nan)
         places = resource_id.reset_index(drop=True).groupby(resource_id.to_numpy()).indices
-        own = self.spans.groupby("resource_id").indices
-        for name in sorted(str(key) for key in places if key in own):
-            rows = self.spans.iloc[own[name]]
-            begin, end = _seconds(rows["start_at"]), _seconds(rows["end_at"])
-            weight = rows["stations"].to_numpy(float) if how == "weighed" else np.ones(len(rows))
+        for name in sorted(str(key) for key in places if key in self._by_resource):
+            begin, end, stations = self._by_resource[name]
+            weight = stations if how == "weighed" else np.ones(len(stations))
             place = places[name]
             amount = _upto(begin, end, weight, high[place]) - _upto(begin, end, weight, low[place])
             found[place] = np.maximum(amount, 0.0) / 3600

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soe_lib.kpi.facts import known_at, table_of
-from soe_lib.kpi.otif import otif
+from soe_lib.kpi.facts import OrderFacts, known_at, table_of
+from soe_lib.kpi.otif import otif_kpis
+from soe_lib.kpi.otif_rows import otif_lines
 from soe_lib.kpi.policy import OtifPolicy
 from soe_lib.kpi.value import Kpi, Period, cuts, share
 from soe_lib.tables import TABLES
@@ -88,6 +89,8 @@ def supplier_otif(
     *,
     by: str | None = None,
     count_rejected: bool = False,
+    book: Mapping[str, pd.DataFrame] | None = None,
+    facts: OrderFacts | None = None,
     confidence_pct: float = 95.0,
 ) -> list[Kpi]:
     """
@@ -100,11 +103,15 @@ def supplier_otif(
         the goods.
     by
         ``supplier_id``, ``item_id`` or ``family_id`` beside the total.
+    book, facts
+        :func:`supplier_book` and its ``order_facts`` where the caller has them.
     """
     own = replace(policy, use_customer_terms=False, use_line_terms=False, targets={})
     column = _NAMES.get(by or "", by)
-    book = supplier_book(tables, count_rejected=count_rejected)
-    kpis = otif(book, as_of, period, own, by=column, confidence_pct=confidence_pct)
+    if book is None:
+        book = supplier_book(tables, count_rejected=count_rejected)
+    lines = otif_lines(book, as_of, own, period.time_zone, facts)
+    kpis = otif_kpis(lines, as_of, period, own, by=column, confidence_pct=confidence_pct)
     return [
         replace(k, kpi=f"supplier_{k.kpi}", dimension=(by or "") if k.dimension else "")
         for k in kpis
