@@ -167,6 +167,20 @@ def test_a_line_that_scraps_with_all_it_makes_is_one_divergence() -> None:
     assert sorted(opened(found, rows)["wo_id"]) == ["W1", "W2"]
 
 
+def test_scrap_of_one_day_is_not_hidden_by_a_good_week() -> None:
+    """Tests that a bad day counts alone, and that only its reports stand behind it."""
+    found = scrap_facts([("W1", "FIL1", 900.0, 100.0)])
+    good = table(
+        "work_order_progress_event",
+        *(event("P0", "progress", days, "FIL1", 9900.0, 99.0) for days in (1.0, 3.0, 5.0)),
+    )
+    events = pd.concat([found.tables["work_order_progress_event"], good])
+    rows = scrap(facts(**{**found.tables, "work_order_progress_event": events}))
+    assert rows["object_id"].tolist() == ["FIL1"]
+    assert rows["actual_value"].tolist() == [10.0]
+    assert opened(found, rows)["wo_id"].tolist() == ["W1"]
+
+
 def test_scrap_of_one_item_names_the_item() -> None:
     """Tests that one bad item among good ones on a line is that item's divergence."""
     found = scrap_facts([("W1", "FIL1", 90.0, 10.0), ("W2", "FIL1", 9900.0, 100.0)])

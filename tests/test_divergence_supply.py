@@ -74,22 +74,27 @@ def test_short_confirmation_and_its_tolerance() -> None:
 
 
 def test_past_due_is_one_divergence_not_two() -> None:
-    """Tests that a line past due is not reported as late confirmation too, and its tolerance."""
+    """Tests that a line past due is not a late confirmation too, and that weekends do not count."""
     found = facts(
         item=table("item", buy()),
         purchase_order_line=table(
             "purchase_order_line",
-            purchase("P1", required_date="2026-11-10", promised_date="2026-11-20",
-                     received_qty=400.0),
-            purchase("P2", required_date="2026-11-22", promised_date="2026-11-22"),
-            purchase("P3", required_date="2026-11-01", promised_date="2026-11-01",
-                     status="completed"),
+            purchase(
+                "P1", required_date="2026-11-10", promised_date="2026-11-19", received_qty=400.0
+            ),
+            purchase("FRIDAY", required_date="2026-11-20", promised_date="2026-11-20"),
+            purchase("SUNDAY", required_date="2026-11-22", promised_date="2026-11-22"),
+            purchase(
+                "DONE", required_date="2026-11-01", promised_date="2026-11-01", status="completed"
+            ),
         ),
-    )  # fmt: skip
+    )
     rows = purchases(found, NONE_SHORT)
+    check_contract(rows)
     assert rows["divergence_type"].tolist() == ["purchase_past_due"]
+    assert rows["object_id"].tolist() == ["P1/10"]
     assert rows["deviation"].tolist() == [-600.0]
-    assert rows["deviation_days"].tolist() == [3.0]
+    assert rows["deviation_days"].tolist() == [4.0]
 
 
 def test_what_we_ordered_too_late_is_not_the_supplier_s_lateness() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from soe_lib.calendars import site_day
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.names import count_of, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
@@ -31,8 +32,9 @@ def scrap(facts: Facts) -> pd.DataFrame:
     Return resources, else items on a resource, that since the last cycle scrap more than usual.
 
     Plan is the resource's own ratio before, else 100 less the routing's yield, else nothing. The
-    ratio must exceed it by the tolerance and leave the binomial noise of the quantity made. A
-    resource that scraps too much with all it makes is one divergence, not one per item.
+    ratio of a day must exceed it by the tolerance and leave the binomial noise of the quantity
+    made. A resource that scraps too much with all it makes is one divergence, not one per item;
+    an item that scraps too much over the whole cycle on a resource that else does not, is one.
     """
     events = _events(facts)
     events = events[(events["good_qty"].fillna(0) + events["scrap_qty"].fillna(0)) > 0]
@@ -42,9 +44,11 @@ def scrap(facts: Facts) -> pd.DataFrame:
     routing = facts.tables["routing_alternate"].groupby("resource_id")["yield_pct"].mean()
     usual = usual.combine_first(100 - routing.astype(float))
     new = events[is_new].assign(
-        cost=events["scrap_qty"] * look_up(events["item_id"], facts.items["std_cost"])
+        cost=events["scrap_qty"] * look_up(events["item_id"], facts.items["std_cost"]),
+        day=site_day(events["event_at"], facts.time_zone),
     )
-    by_resource = _scrap_ratios(facts, new, ["resource_id"], usual)
+    days = _scrap_ratios(facts, new, ["resource_id", "day"], usual)[["resource_id", "day"]]
+    by_resource = _scrap_ratios(facts, new.merge(days), ["resource_id"], usual)
     by_item = _scrap_ratios(facts, new, ["item_id", "resource_id"], usual)
     by_item = by_item[~by_item["resource_id"].isin(by_resource["resource_id"])]
     resource = named(by_resource["resource_id"], facts.resource_names)
@@ -75,6 +79,7 @@ def _scrap_ratios(
             scrap_qty=("scrap_qty", "sum"),
             cost=("cost", lambda cost: cost.sum(min_count=1)),
             first_seen_at=("event_at", "min"),
+            last_at=("event_at", "max"),
             orders=("wo_id", lambda ids: sorted(set(ids))),
             items=("item_id", lambda ids: sorted(set(ids))),
         )
@@ -123,7 +128,14 @@ def _scrap_rows(
         evidence={
             "resource_id": rows["resource_id"],
             "wo_id": rows["orders"],
-            "event_at": {"after": facts.since, "until": facts.as_of},
+            "event_at": pd.Series(
+                [
+                    {"after": first - pd.Timedelta(seconds=1), "until": last}
+                    for first, last in zip(rows["first_seen_at"], rows["last_at"], strict=True)
+                ],
+                index=rows.index,
+                dtype="object",
+            ),
         },
     )
 

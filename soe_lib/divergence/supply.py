@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soe_lib.calendars import site_day
+from soe_lib.calendars import site_day, working_days_between
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.names import at_least, count_of, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
@@ -47,6 +47,8 @@ def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
     """
     Return open purchase lines past due, or confirmed later or shorter than required.
 
+    Past due counts working days: what was due on Friday is not two days late on Monday morning.
+
     A supplier is late against the required date or, where we ordered with less than the item's
     lead time, against the day that the lead time allows. What we ordered too late ourselves is a
     divergence of its own kind, and only where the component runs short.
@@ -68,7 +70,8 @@ def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
     lines["act_by_at"] = at_least(required - gain, facts.as_of)
     expected = lines["promised_date"].fillna(lines["required_date"])
     overdue_days = (facts.today - expected).dt.days.astype(float)
-    is_overdue = overdue_days > params.supplier_late_days
+    today = pd.Series(facts.today, index=lines.index)
+    is_overdue = working_days_between(expected, today) > params.supplier_late_days
     tolerance = params.supplier_late_days
     asked_days = (lines["promised_date"] - lines["required_date"]).dt.days.astype(float)
     late_days = (lines["promised_date"] - _possible(facts, lines)).dt.days.astype(float)
