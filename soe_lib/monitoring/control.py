@@ -9,7 +9,7 @@ centre is the second signal.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -95,6 +95,10 @@ ADDED = (
 )
 
 
+NEVER_NEGATIVE = ("uom", "money", "lines", "h", "items", "operations", "weeks", "per year")
+"""Units of which no limit is drawn below zero."""
+
+
 def scoreboard(history: pd.DataFrame, bounded: Collection[str] = ()) -> pd.DataFrame:
     """
     Set the newest value of each KPI against its own past.
@@ -127,6 +131,8 @@ def scoreboard(history: pd.DataFrame, bounded: Collection[str] = ()) -> pd.DataF
         points = np.array([]) if own is None else own["value"].to_numpy(float)
         value = float(newest["value"])
         limits = control_limits(points)
+        if newest["unit"] in NEVER_NEGATIVE:
+            limits = replace(limits, lower=float(np.maximum(limits.lower, 0.0)))
         if newest["kpi"] in bounded or not np.isnan(float(newest["lo"])):
             limits = _within(limits)
         word = signal(points, value)

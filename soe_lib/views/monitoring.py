@@ -34,6 +34,21 @@ _KPI_COLUMNS = (
     "n_excluded",
     "formula",
 )
+_RESOURCE_COLUMNS = {
+    "resource_id": "resource",
+    "num_operations": "operations due",
+    "planned_hours": "planned h",
+    "lost_hours": "lost h",
+    "adherence_pct": "quantity",
+    "attainment_pct": "attainment",
+    "mix_pct": "mix",
+    "sequence_pct": "sequence",
+    "start_on_time_pct": "starts",
+    "finish_on_time_pct": "finishes",
+    "build_to_schedule_pct": "build to schedule",
+    "unscheduled_pct": "unscheduled",
+    "main_loss": "main loss",
+}
 _OPERATION_COLUMNS = (
     "wo_id",
     "op_no",
@@ -192,10 +207,10 @@ def _adherence(run: Run, watched: Watched) -> list[Block]:
         Note(watched.adherence_sentence),
         Picture(plot_adherence(by_resource, target_pct=target), table="adherence_by_resource"),
         Grid(
-            by_resource.round(1),
+            by_resource.round(1).rename(columns=_RESOURCE_COLUMNS),
             title="Four dimensions by resource: quantity, mix, sequence, time [%]",
             table="adherence_by_resource",
-            columns=tuple(name for name in by_resource.columns if name != "site_id"),
+            columns=tuple(_RESOURCE_COLUMNS.values()),
         ),
         Picture(plot_losses(watched.losses), table="adherence_losses"),
         Grid(
