@@ -174,7 +174,7 @@ def test_scrap_of_one_day_is_not_hidden_by_a_good_week() -> None:
         "work_order_progress_event",
         *(event("P0", "progress", days, "FIL1", 9900.0, 99.0) for days in (1.0, 3.0, 5.0)),
     )
-    events = pd.concat([found.tables["work_order_progress_event"], good])
+    events = pd.concat([found.tables["work_order_progress_event"], good], ignore_index=True)
     rows = scrap(facts(**{**found.tables, "work_order_progress_event": events}))
     assert rows["object_id"].tolist() == ["FIL1"]
     assert rows["actual_value"].tolist() == [10.0]
