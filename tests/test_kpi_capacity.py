@@ -6,13 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soe_lib.kpi.capacity import (
-    demonstrated_capacity,
-    planned_load,
-    required_hours,
-    required_vs_demonstrated,
-    utilisation,
-)
+from soe_lib.kpi.capacity import planned_load, required_hours, utilisation
+from soe_lib.kpi.demonstrated import demonstrated_capacity, required_vs_demonstrated
 from soe_lib.kpi.intervals import trimmed_mean, wilson
 from soe_lib.kpi.oee import oee, production, repair_times
 from soe_lib.kpi.open_time import RAW_KINDS, available_hours, open_time

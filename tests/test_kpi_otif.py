@@ -11,9 +11,11 @@ import pytest
 
 from soe_lib.kpi.days import day_number, shift
 from soe_lib.kpi.facts import order_facts
-from soe_lib.kpi.otif import otif, otif_kpis, perfect_order, projected_otif, three_bases
+from soe_lib.kpi.otif import otif, otif_kpis, three_bases
 from soe_lib.kpi.otif_rows import evaluate, otif_lines
+from soe_lib.kpi.perfect_order import perfect_order
 from soe_lib.kpi.policy import OtifPolicy, preset
+from soe_lib.kpi.projected import projected_otif
 from soe_lib.kpi.value import kpi_rows
 from tests.kpi_tables import (
     ZONE,

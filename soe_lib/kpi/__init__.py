@@ -16,43 +16,70 @@ Common arguments
     Canonical tables by name (a mapping of DataFrames; what a KPI can do without may be missing).
 ``as_of``
     Instant UTC: only facts true *and* recorded by then count. Last week's ``as_of`` on this
-    week's tables gives last week's number.
+    week's tables gives last week's number. ``sales_order_line`` is set back by the old values of
+    later ``order_change_event`` rows (qty, requested_date, confirmed_date, cancel).
 ``period``
     ``Period(start_date, end_date, time_zone)``: site days, end excluded.
     ``Period.last_weeks(as_of, 8, time_zone)`` are the complete weeks before ``as_of``.
 ``params``
     ``soe_lib.params.KpiParams`` (targets, tolerances, confidence).
+``facts``, ``lines``, ``times``
+    Optional: what the caller has read already (``order_facts``, ``otif_lines``, ``work_times``).
 
 What exists, file by file
 -------------------------
-``value``       Period, Kpi, share, measure, kpi_rows, excluded_counts
-``intervals``   wilson, trimmed_mean
-``facts``       orders_as_of(tables, as_of, time_zone), deliveries_as_of(tables, as_of, time_zone)
-``policy``      OtifPolicy, OtifPolicy.from_params(otif_params), PRESETS, preset(name, on_date)
-``otif``        otif(tables, as_of, period, policy, by=None), three_bases(...),
-                otif_lines(tables, as_of, policy, time_zone) (drill to rows),
-                otif_kpis(lines, as_of, period, policy, by=None),
-                perfect_order(lines, quality, as_of, period, policy),
-                projected_otif(tables, promises, as_of, period, policy)
-``service``     service_panel(tables, as_of, period, bucket="D"), service_level(panel, as_of,
-                period, params), service_attainment(...), service_gap_value(...)
-``fill``        fill_rates(tables, as_of, period, by=None), order_fulfilment(tables, as_of, period)
-``backlog``     backlog_lines(tables, as_of, time_zone, basis), backlog(tables, as_of, period, ...),
-                backlog_flow(tables, begin, end, time_zone, basis) (the identity)
-``execution``, ``losses``, ``adherence_rows``, ``adherence``, ``work_orders`` (written, stand)
-                baseline(schedule_operation, freeze_at), actual_operations(tables, as_of, period),
-                adherence_operations(tables, as_of, period, freeze_at, params),
-                adherence(tables, as_of, period, freeze_at, params, by=""),
-                adherence_kpis(operations, as_of, period, params, by=""),
-                schedule_losses(tables, as_of, period, operations),
-                work_orders_on_time(tables, as_of, period, params)
-``inventory``   turns_and_days(tables, as_of, period, ...), days_of_supply(...), cover_bands(...)
-``capacity``    planned_load(...), utilisation(...), iso_ratios(...), demonstrated_capacity(...)
-``plan_actual`` plan_accuracy(pairs, as_of, period), plan_at_lag(...), run_rate_forecast(...),
-``waterfall``   waterfall(factors, method="shapley")
-``stability``   nervousness(previous, current, as_of, period, ...), promise_changes(...)
-``oee``         oee(tables, as_of, period, by="resource_id"), repair_times(...)
-``catalogue``   all_kpis(tables, as_of, period, params, ...), kpi_history(tables, as_of, weeks, ...)
+``catalogue``
+    all_kpis(tables, as_of, period, params, policy, targets=, stability=, max_cover_days=): every
+    KPI that the tables allow; actual_demand(tables, as_of, period)
+``value``, ``intervals``
+    Period, Kpi, share, measure, kpi_rows, cuts, excluded_counts; wilson, trimmed_mean
+``facts``, ``allocation``
+    order_facts(tables, as_of, time_zone) -> OrderFacts(lines, changes, deliveries);
+    allocate(...), allocate_claims(...): deliveries to schedule lines
+``policy``, ``references``
+    OtifPolicy, OtifPolicy.from_params(otif_params), PRESETS, preset(name, on_date); tolerances,
+    quantities and reference dates by customer and line
+``otif_rows``, ``otif``, ``perfect_order``, ``projected``
+    otif_lines(tables, as_of, policy, time_zone): the rows behind the number;
+    otif(tables, as_of, period, policy, by=), otif_kpis(lines, as_of, period, policy, by=),
+    three_bases(tables, as_of, period, policy) with promise_gap and repromise_gap;
+    perfect_order(lines, quality, as_of, period, policy);
+    projected_otif(tables, promises, as_of, period, policy)
+``fill``
+    fill_rates(tables, as_of, period, policy, by=, substitution_counts=), order_fulfilment(...)
+``backlog``, ``backlog_flow``
+    backlog_lines(tables, as_of, time_zone, basis), backlog(tables, as_of, period, basis, by=,
+    weekly_bottleneck_hours=); backlog_flow(tables, begin, end, time_zone, basis): the identity
+``service_panel``, ``service``
+    service_panel(tables, as_of, period, bucket="D"); service_level(panel, as_of, period, params),
+    service_attainment(panel, ...), make_to_order_service(tables, as_of, period, policy)
+``suppliers``
+    supplier_otif(tables, as_of, period, policy, by=), supplier_quality(...), supplier_book(tables)
+``execution``, ``adherence_rows``, ``adherence``, ``losses``, ``work_orders``, ``yields``
+    baseline(schedule_operation, freeze_at), week_opens_at(tables, period);
+    adherence_operations(tables, as_of, period, freeze_at, params);
+    adherence(tables, as_of, period, freeze_at, params, by=""), adherence_kpis(operations, ...);
+    schedule_losses(tables, as_of, period, operations);
+    work_orders_on_time(tables, as_of, period, params); work_order_yield(tables, as_of, period)
+``versions``, ``stability``, ``promises``
+    StabilityParams, compared_operations(previous, current, as_of, tables, params);
+    nervousness(previous, current, as_of, period, tables, params), avoidable_nervousness(...);
+    promise_changes(tables, as_of, period), freeze_breaks(previous, current, as_of, tables, ...),
+    freeze_kpi(breaks, as_of, period), promise_versions(before, after, time_zone)
+``open_time``, ``work_times``, ``capacity``, ``demonstrated``, ``oee``
+    open_time(tables), available_hours(open, start_at, end_at);
+    work_times(tables, as_of, period): PBT, APT, AUST, AUPT, ADET, AUBT by resource;
+    planned_load(operations, tables, as_of, period, by=), utilisation(tables, as_of, period, by=),
+    demonstrated_capacity(tables, as_of, weeks), required_vs_demonstrated(...);
+    oee(tables, as_of, period, by=), repair_times(tables, as_of, period, by=)
+``stock``, ``inventory``, ``cover``
+    InventoryPolicy, stock_lines(tables, as_of); turns_and_days(tables, as_of, period, by=);
+    days_of_supply(stock, forecast, today), cover_bands(tables, forecast, as_of, time_zone),
+    cover_kpis(cover, forecast, as_of, period)
+``plan_actual``, ``waterfall``
+    plan_at_lag(versions, keys, bucket, lag), matched(plan, actual, keys),
+    plan_accuracy(pairs, as_of, period, measured="demand", by=), run_rate_forecast(history, ...);
+    waterfall(rows, steps, method="shapley"), production_waterfall(rows)
 """
 
 from soe_lib.kpi.intervals import trimmed_mean as trimmed_mean

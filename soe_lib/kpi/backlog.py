@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.calendars import site_day
+from soe_lib.kpi.allocation import allocate_claims
 from soe_lib.kpi.days import day_number, working_age
 from soe_lib.kpi.facts import (
     KEY,
     TINY,
     OrderFacts,
-    allocate_claims,
     order_facts,
     table_of,
     unit_value,

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.calendars import site_day
+from soe_lib.kpi.allocation import allocate_claims
 from soe_lib.kpi.backlog import EXCLUDED_TYPES, backlog_lines, order_book
 from soe_lib.kpi.days import day_number
-from soe_lib.kpi.facts import KEY, TINY, OrderFacts, allocate_claims
+from soe_lib.kpi.facts import KEY, TINY, OrderFacts
 from soe_lib.kpi.policy import DATE_OF_BASIS, Basis
 
 FLOW_TERMS = ("new_orders", "newly_due", "shipments", "cancellations", "redating")

@@ -9,8 +9,9 @@ import pandas as pd
 
 from soe_lib.kpi.adherence import adherence
 from soe_lib.kpi.backlog import backlog
-from soe_lib.kpi.capacity import demonstrated_capacity, planned_load, utilisation
+from soe_lib.kpi.capacity import planned_load, utilisation
 from soe_lib.kpi.cover import cover_bands, cover_kpis
+from soe_lib.kpi.demonstrated import demonstrated_capacity
 from soe_lib.kpi.execution import baseline, week_opens_at
 from soe_lib.kpi.facts import OrderFacts, order_facts, table_of
 from soe_lib.kpi.fill import fill_rates, order_fulfilment_kpis

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from soe_lib.calendars import site_day
-from soe_lib.kpi.days import day_number
-from soe_lib.kpi.facts import KEY, OrderFacts, order_facts
-from soe_lib.kpi.otif_rows import NOT_YET_DUE, evaluate, otif_lines
+from soe_lib.kpi.facts import OrderFacts
+from soe_lib.kpi.otif_rows import otif_lines
 from soe_lib.kpi.policy import BASES, Basis, OtifPolicy
 from soe_lib.kpi.value import Kpi, Period, cuts, excluded_counts, measure, share
 
@@ -142,161 +139,6 @@ def three_bases(
             )
         )
     return found
-
-
-def perfect_order(
-    lines: pd.DataFrame,
-    quality: pd.DataFrame,
-    as_of: pd.Timestamp,
-    period: Period,
-    policy: OtifPolicy,
-    *,
-    confidence_pct: float = 95.0,
-) -> list[Kpi]:
-    """
-    Return perfect lines and perfect orders: OTIF, right documents and undamaged goods.
-
-    Parameters
-    ----------
-    lines
-        Result of :func:`soe_lib.kpi.otif_rows.otif_lines`.
-    quality
-        ``order_id``, ``line_id``, ``documents_ok``, ``condition_ok`` (boolean, may be empty).
-        What is not known stays unknown: such lines are excluded, passed or not, and the note says
-        between which bounds the share lies whatever the unknown ones were.
-
-    Returns
-    -------
-    list
-        ``perfect_line`` and ``perfect_order``; an order is perfect only if all its lines are.
-    """
-    own = lines[period.has(lines["period_date"])]
-    asked = own[own["exclude_reason"] == ""]
-    marks = quality.drop_duplicates(KEY)[[*KEY, "documents_ok", "condition_ok"]]
-    asked = asked.merge(marks, on=KEY, how="left")
-    for name in ("documents_ok", "condition_ok"):
-        asked[name] = asked[name].astype("boolean")
-    both = asked["documents_ok"] & asked["condition_ok"] & asked["is_otif"].astype("boolean")
-    unknown = asked["documents_ok"].isna() | asked["condition_ok"].isna()
-    words = np.where(asked["documents_ok"].isna(), "documents_unknown", "condition_unknown")
-    asked = asked.assign(
-        is_perfect=both,
-        is_unknown=unknown,
-        why=pd.Series(words, index=asked.index, dtype="str").where(unknown, ""),
-    )
-    by_order = asked.groupby(["order_id", "reference_date"], as_index=False).agg(
-        is_perfect=("is_perfect", lambda marks: marks.all(skipna=False)),
-        is_unknown=("is_unknown", "any"),
-        why=("why", "max"),
-    )
-    found = []
-    for name, rows, before, formula in (
-        (
-            "perfect_line",
-            asked,
-            excluded_counts(own["exclude_reason"]),
-            "OTIF lines with right documents and undamaged goods / lines where both are known",
-        ),
-        (
-            "perfect_order",
-            by_order,
-            {},
-            "orders whose every line is perfect / orders where all marks are known",
-        ),
-    ):
-        known = rows[~rows["is_unknown"]]
-        good = int(known["is_perfect"].fillna(False).sum())
-        certain = int((rows["is_perfect"] == True).fillna(False).sum())  # noqa: E712
-        possible = int(rows["is_perfect"].fillna(True).sum())
-        note = ""
-        if len(rows) and len(known) < len(rows):
-            low, high = 100 * certain / len(rows), 100 * possible / len(rows)
-            note = f"between {low:.1f} % and {high:.1f} % whatever the unknown ones were"
-        found.append(
-            share(
-                name,
-                formula,
-                good,
-                len(known),
-                as_of,
-                period,
-                confidence_pct=confidence_pct,
-                is_count=True,
-                empty="documents and condition are not known for any line",
-                excluded={**before, **excluded_counts(rows["why"])},
-                policy=policy.name,
-                basis=policy.basis,
-                target=policy.target(name),
-                higher_is_better=True,
-                note=note,
-            )
-        )
-    return found
-
-
-def projected_otif(
-    tables: Mapping[str, pd.DataFrame],
-    promises: pd.DataFrame,
-    as_of: pd.Timestamp,
-    period: Period,
-    policy: OtifPolicy,
-    *,
-    confidence_pct: float = 95.0,
-) -> list[Kpi]:
-    """
-    Return the OTIF that a schedule promises for lines that are not yet due.
-
-    Parameters
-    ----------
-    promises
-        One row per delivery that the schedule foresees: ``order_id``, ``line_id``,
-        ``promised_at`` (goods issue, instant; empty = never), ``promised_qty``.
-    period
-        Days in the future; lines already matured do not count here.
-
-    Returns
-    -------
-    list
-        ``projected_otif_line`` and ``projected_otif_qty``.
-    """
-    time_zone = period.time_zone
-    facts = order_facts(tables, as_of, time_zone)
-    today = float(day_number(site_day(pd.Series([as_of]), time_zone))[0])
-    now = evaluate(facts, tables, policy, time_zone, today)
-    foreseen = promises[promises["promised_at"].notna() & (promises["promised_qty"] > 0)]
-    day = site_day(foreseen["promised_at"], time_zone)
-    transit = tables["sales_order_line"].drop_duplicates(KEY).set_index(KEY).get("transit_days")
-    ahead = 0.0
-    if transit is not None and len(foreseen):
-        index = pd.MultiIndex.from_frame(foreseen[KEY])
-        ahead = np.ceil(transit.reindex(index).fillna(0.0).to_numpy(float))
-    extra = pd.DataFrame(
-        {
-            "order_id": foreseen["order_id"],
-            "line_id": foreseen["line_id"],
-            "delivered_qty": foreseen["promised_qty"].astype(float),
-            "known_at": as_of,
-            "is_derived": False,
-            "issue_date": day,
-            "proof_date": (day + pd.to_timedelta(ahead, unit="D")).astype("datetime64[us]"),
-        }
-    )
-    parts = [part for part in (facts.deliveries, extra) if len(part)]
-    moves = pd.concat(parts, ignore_index=True) if parts else facts.deliveries
-    then = evaluate(replace(facts, deliveries=moves), tables, policy, time_zone, np.inf)
-    waiting = (now["exclude_reason"] == NOT_YET_DUE).to_numpy()
-    own = then[waiting & period.has(then["period_date"]).to_numpy()]
-    kpis = otif_kpis(own, as_of, period, policy, confidence_pct=confidence_pct)
-    return [
-        replace(
-            k,
-            kpi=f"projected_{k.kpi}",
-            formula=f"projected, not yet due: {k.formula}",
-            reason="" if k.is_evaluable else "no order line falls due in the period",
-        )
-        for k in kpis
-        if k.kpi in ("otif_line", "otif_qty")
-    ]
 
 
 def _one_cut(

@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.calendars import site_day
+from soe_lib.kpi.allocation import allocate_claims
 from soe_lib.kpi.days import day_number, shift, to_days
-from soe_lib.kpi.facts import KEY, TINY, OrderFacts, allocate_claims, order_facts, table_of
+from soe_lib.kpi.facts import KEY, TINY, OrderFacts, order_facts, table_of
 from soe_lib.kpi.policy import OtifPolicy
 from soe_lib.kpi.references import (
     Missed,

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.calendars import site_day
+from soe_lib.kpi.allocation import allocate_claims
 from soe_lib.kpi.backlog import EXCLUDED_TYPES, order_book
 from soe_lib.kpi.days import day_number, to_days
-from soe_lib.kpi.facts import OrderFacts, allocate_claims, known_at, table_of
+from soe_lib.kpi.facts import OrderFacts, known_at, table_of
 from soe_lib.kpi.policy import DATE_OF_BASIS, Basis
 from soe_lib.kpi.references import schedule_lines
 from soe_lib.kpi.value import Period
