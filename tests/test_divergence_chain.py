@@ -296,3 +296,31 @@ def test_evidence_filters_of_every_kind() -> None:
         found({"nothing": 1})
     with pytest.raises(EvidenceError, match="no table"):
         evidence({}, typed_rows(rows.assign(evidence_table="data", evidence_filter="{}")).iloc[0])
+
+
+def test_late_work_holds_up_what_stands_behind_it_on_the_line() -> None:
+    """Tests that a component short for one work order explains the order behind it in the queue."""
+    tables = plant(**bottles(0.0))
+    items = table("item", make(lead_time_days=1.0), make("TEA"), buy())
+    both = table(
+        "routing_alternate",
+        *(
+            {"item_id": item, "op_no": 10, "resource_id": "L", "run_minutes_per_unit": 1.0}
+            for item in ("COLA", "TEA")
+        ),
+    )
+    changes = {
+        "item": items,
+        "routing_alternate": both,
+        "work_order": table("work_order", work("W1", 11), work("W2", 21, "TEA")),
+        "schedule_operation": table(
+            "schedule_operation", operation("W1", 1, 11), operation("W2", 11, 21, "TEA")
+        ),
+        "sales_order_line": table("sales_order_line", due("S1", 12), due("S2", 22, "TEA")),
+    }
+    result = run({**tables, **changes})
+    assert kinds(result.chain.roots) == {"P1/1": "supplier_late"}
+    assert result.chain.roots["num_orders"].tolist() == [2.0]
+    assert result.orders["why"].tolist() == ["BOTTLE confirmed late"] * 2
+    two = table("resource", {"resource_id": "L", "site_id": "P", "capacity_parallel": 2.0})
+    assert kinds(run({**tables, **changes, "resource": two}).chain.roots)["P1/1"] == "supplier_late"

@@ -74,7 +74,8 @@ def link(
     direct["wo_id"] = direct["supply_id"].str.rsplit("/", n=1).str[0].astype("str")
     found = [direct[[*keys, "wo_id"]].drop_duplicates()]
     feeds = work_order_pegging(projection, tables, as_of)[["consumer_wo_id", "wo_id"]]
-    feeds = pd.concat([feeds, blocking_work_orders(projection.operations)], ignore_index=True)
+    blocks = blocking_work_orders(projection.operations, tables["resource"])
+    feeds = pd.concat([feeds, blocks], ignore_index=True)
     feeds = feeds.drop_duplicates()
     seen = found[0]
     while len(found[-1]) and len(found) <= MOST_LEVELS and len(feeds):
@@ -183,12 +184,13 @@ def work_order_pegging(
     return found[found["wo_id"] != ""].reset_index(drop=True)
 
 
-def blocking_work_orders(operations: pd.DataFrame) -> pd.DataFrame:
+def blocking_work_orders(operations: pd.DataFrame, resource: pd.DataFrame) -> pd.DataFrame:
     """
     Return which delayed work stood behind which other delayed work on the same resource.
 
     The operation that ran last before it blocks an operation when it was late itself and still
-    occupied the resource at the published start of the operation.
+    occupied the resource at the published start of the operation. Resources with several stations
+    are left out: there the next station may have been free.
 
     Returns
     -------
@@ -196,7 +198,9 @@ def blocking_work_orders(operations: pd.DataFrame) -> pd.DataFrame:
         ``consumer_wo_id`` (that waits), ``wo_id`` (that blocks).
     """
     delay = operations["start_at"] - operations["published_start_at"]
-    moved = operations[delay > pd.Timedelta(hours=DELAY_HOURS)]
+    single = resource.loc[resource["capacity_parallel"].fillna(1.0) <= 1, "resource_id"]
+    is_moved = delay > pd.Timedelta(hours=DELAY_HOURS)
+    moved = operations[is_moved & operations["resource_id"].isin(single)]
     columns = ["resource_id", "wo_id", "setup_start_at", "published_start_at"]
     waiting = moved[columns].sort_values("setup_start_at", kind="stable")
     before = moved[["resource_id", "wo_id", "end_at"]].rename(columns={"wo_id": "blocker"})

@@ -59,7 +59,11 @@ def problem_statement(facts: Facts, baseline: Baseline, chained: Chain, currency
     headline = headline[0].upper() + headline[1:]
     if not baseline.projection.is_on:
         headline += " " + why_off
-    waited = roots[_have_orders(chained)]
+    behind = roots["money_at_risk"].fillna(0.0) - roots["direct_cost"].fillna(0.0)
+    waited = roots.assign(behind=behind)[_have_orders(chained)]
+    waited = waited.sort_values(
+        ["behind", "num_orders", "divergence_id"], ascending=[False, False, True], kind="stable"
+    )
     paragraph = _paragraph(waited if len(waited) else roots, headline)
     return Statement(headline, paragraph, figures, why_off)
 

@@ -162,20 +162,26 @@ def _demand_tile(found: Found) -> Tile | None:
 
 
 def _dearest(run: Run, found: Found) -> Facts:
-    """The divergences with late orders and most money behind them, in their own words."""
-    waited = found.divergences[found.divergences["num_orders"] > 0]
-    top = (waited if len(waited) else found.divergences).head(DEAREST)
+    """The divergences with most of the cost of lateness behind them, in their own words."""
+    rows = found.divergences
+    behind = rows["money_at_risk"].fillna(0.0) - rows["direct_cost"].fillna(0.0)
+    lines = rows["divergence_type"] == "order_in_jeopardy"
+    waited = rows.assign(behind=behind.mask(lines, rows["direct_cost"]))
+    waited = waited[waited["num_orders"] > 0].sort_values(
+        ["behind", "num_orders", "divergence_id"], ascending=[False, False, True], kind="stable"
+    )
+    top = (waited if len(waited) else rows.assign(behind=behind)).head(DEAREST)
     currency = currency_of(run)
-    rows = tuple(
+    said = tuple(
         (
-            money(float(value), currency) if pd.notna(value) else plural(int(count), "order line"),
-            sentence,
+            money(float(value), currency) if value > 0 else plural(int(count), "order line"),
+            sentence[:1].upper() + sentence[1:],
         )
         for value, count, sentence in zip(
-            top["money_at_risk"], top["num_orders"], top["sentence"], strict=True
+            top["behind"], top["num_orders"], top["sentence"], strict=True
         )
     )
-    return Facts("What stands behind most of it", rows)
+    return Facts("What stands behind most of it", said)
 
 
 def _orders(run: Run, found: Found) -> list[Block]:
