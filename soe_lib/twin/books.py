@@ -13,7 +13,7 @@ FIELDS: dict[str, str] = {
     "line": (
         "at order_id line_id customer item site ordered_at qty requested first last due delivered "
         "last_issue pod status order_type cancel_reason cancelled_by cancelled_at priority partial "
-        "price margin lane transit"
+        "price margin lane transit first_qty"
     ),
     "change": "at event_id order_id line_id field old new by reason zone",
     "purchase": (
@@ -121,7 +121,7 @@ def mondays(books: Books) -> list[float]:
 
 
 def balances(books: Books) -> pd.DataFrame:
-    """Return stock on record at every Monday: ``at``, ``item``, ``batch``, ``on_hand``, ``made``."""
+    """Return stock on record on every Monday: ``at, item, batch, on_hand, made`` (minute)."""
     moves = books["move"]
     batches = moves["item"].isin(books.world.shares)
     moves = moves.assign(batch=moves["batch"].where(batches, ""))
@@ -139,5 +139,5 @@ def balances(books: Books) -> pd.DataFrame:
     found = pd.concat(parts, ignore_index=True)
     keys = pd.MultiIndex.from_frame(found[["item", "batch"]])
     found["made"] = made.reindex(keys).to_numpy()
-    found["site"] = found["item"].map({k: v["site_id"] for k, v in books.world.items.items()})
+    found["site"] = found["item"].map({k: v.site for k, v in books.world.items.items()})
     return found.sort_values(["at", "item", "batch"]).reset_index(drop=True)

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -174,7 +175,7 @@ def compose(
     edges = sorted({edge for piece in (*ups, *downs, *slows) for edge in piece[:2]})
     pieces = []
     up_begin = [u[0] for u in ups]
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in pairwise(edges):
         k = bisect_right(up_begin, left) - 1
         if k < 0 or not any(u[1] >= right for u in ups[max(k - 1, 0) : k + 1]):
             continue

@@ -10,6 +10,7 @@ import pandas as pd
 from soe_lib.twin.clock import Clock, working_day_before
 from soe_lib.twin.noise import lognormal, normal, pick, uniform
 from soe_lib.twin.plant import Plant
+from soe_lib.twin.records import Customer, Item, customer_records, item_records
 from soe_lib.twin.structure import FAMILIES, FAMILY_CASES_PER_WEEK, FAMILY_SITE, LANE_DAYS
 
 ABC_WEIGHT = {"A": 5.0, "B": 2.0, "C": 1.0}
@@ -59,6 +60,7 @@ class Line:
     cancelled_by: str = ""
     cancelled_at: float = math.nan
     confirmed: bool = False
+    first_qty: float = math.nan
 
     @property
     def key(self) -> str:
@@ -100,9 +102,9 @@ def item_shares(plant: Plant) -> dict[str, float]:
 def draw_lines(plant: Plant, clock: Clock, seed: int, weeks: int) -> list[Line]:
     """Return the order lines requested in weeks 0 to ``weeks``, in the order in which they come."""
     skus = plant.items[plant.items["item_type"] == "MTS"].set_index("item_id")
-    customers = plant.customers.reset_index(drop=True)
-    size = customers["size"].tolist()
-    order_days = [int(day) for day in customers["order_days"]]
+    customers = customer_records(plant)
+    size = [customer.size for customer in customers]
+    order_days = [customer.order_day for customer in customers]
     families = skus["family_id"].to_dict()
     shares = item_shares(plant)
     drafts: list[tuple[float, str, int, int, int, str, float]] = []
@@ -140,8 +142,8 @@ def _numbered(
     seed: int,
 ) -> list[Line]:
     drafts.sort()
-    skus = plant.items.set_index("item_id")[["price", "std_cost"]].to_dict("index")
-    customers = plant.customers.to_dict("records")
+    items = item_records(plant)
+    customers = customer_records(plant)
     lines: list[Line] = []
     before: tuple[float, str, int, int] | None = None
     order, place = 100_000, 0
@@ -159,12 +161,10 @@ def _numbered(
                 f"SO{order}",
                 f"{place * 10}",
                 customers[who],
-                site,
-                item,
+                items[item],
                 qty,
                 requested,
                 ordered_at,
-                skus[item],
                 seed,
             )
         )
@@ -174,19 +174,16 @@ def _numbered(
 def make_line(
     order_id: str,
     line_id: str,
-    customer: dict[str, object],
-    site: str,
-    item: str,
+    customer: Customer,
+    item: Item,
     qty: float,
     requested: int,
     ordered_at: float,
-    money: dict[str, float],
     seed: int,
 ) -> Line:
     """Return a new order line; one in twelve is promised later than asked for."""
-    tier = str(customer["customer_tier"])
-    region = str(customer["region"])
-    price = round(money["price"] * {"A": 0.9, "B": 0.94, "C": 0.98, "D": 1.0}[tier], 2)
+    tier, region, site = customer.tier, customer.region, item.site
+    price = round(item.price * {"A": 0.9, "B": 0.94, "C": 0.98, "D": 1.0}[tier], 2)
     delay = 0
     if uniform(seed, "promise", order_id, line_id) < 0.08:
         delay = 1 + int(4 * uniform(seed, "delay", order_id, line_id))
@@ -195,8 +192,8 @@ def make_line(
     return Line(
         order_id=order_id,
         line_id=line_id,
-        customer=str(customer["customer_id"]),
-        item=item,
+        customer=customer.customer_id,
+        item=item.item_id,
         site=site,
         lane=f"{site[0]}-{region}",
         transit=LANE_DAYS[site][region],
@@ -207,9 +204,9 @@ def make_line(
         first_day=promised,
         last_day=promised,
         price=price,
-        margin=round(price - money["std_cost"], 4),
+        margin=round(price - item.cost, 4),
         priority={"A": 1, "B": 2, "C": 3, "D": 4}[tier],
-        partial=bool(customer["is_partial_allowed"]),
+        partial=customer.takes_parts,
         order_type="MTS",
     )
 

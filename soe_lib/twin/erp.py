@@ -45,9 +45,9 @@ def safety_stocks(books: Books) -> pd.Series:
     world = books.world
     found: dict[str, float] = {}
     for item, share in world.shares.items():
-        family = str(world.items[item]["family_id"])
+        family = world.items[item].family
         weekly = share * expected_cases(family, 8)
-        found[item] = round(safety_cases(world, item) * 0.5 / 10) * 10.0
+        found[item] = round(safety_cases(world, item) / 10) * 10.0
         for op in (10, 20):
             for component, per in world.needs[(item, op)]:
                 found[component] = found.get(component, 0.0) + per * weekly * 2 / 7
@@ -153,6 +153,7 @@ def _sales(books: Books, folder: Path) -> None:
             "VDATU": clock.date_text(lines["requested"]),
             "EDATU1": clock.date_text(lines["first"]),
             "EDATU": clock.date_text(lines["last"]),
+            "BMENG1": lines["first_qty"],
             "BMENG": confirmed_qty,
             "WADAT": clock.local_text(lines["due"]),
             "LFIMG": lines["delivered"],
@@ -189,7 +190,7 @@ def _sales(books: Books, folder: Path) -> None:
                 "VALUE_OLD": changes["old"],
                 "VALUE_NEW": changes["new"],
                 "ORIGIN": changes["by"],
-                "USERNAME": "EDI",
+                "USERNAME": changes["by"].map({"customer": "EDI", "us": "ORDERDESK"}),
                 "GRUND": changes["reason"],
                 "ZONE": changes["zone"],
                 "UDATE": clock.local_text(changes["at"]),
@@ -221,7 +222,7 @@ def _purchases(books: Books, folder: Path) -> None:
             "ETENR": 1,
             "LIFNR": rows["supplier"],
             "MATNR": rows["item"],
-            "WERKS": rows["item"].map({k: v["site_id"] for k, v in books.world.items.items()}),
+            "WERKS": rows["item"].map({k: v.site for k, v in books.world.items.items()}),
             "BEDAT": clock.local_text(rows["ordered_at"]),
             "MENGE": rows["qty"],
             "WEMNG": rows["received"],

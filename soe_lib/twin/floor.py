@@ -14,6 +14,7 @@ from bisect import bisect_right
 from soe_lib.twin.clock import FOREVER, WorkTime
 from soe_lib.twin.incidents import Effects
 from soe_lib.twin.noise import lognormal, uniform
+from soe_lib.twin.records import Batch
 from soe_lib.twin.state import Log, Lot, Op, State, World
 from soe_lib.twin.structure import RESOURCES, kind_of
 
@@ -21,7 +22,9 @@ EARLY_MINUTES = 4 * 60.0
 SKIP_AFTER_MINUTES = 2 * 60.0
 REPORT_EVERY_MINUTES = 120.0
 BASE_SCRAP = {"mixing": 0.003, "filling": 0.006, "packing": 0.0015}
-RATE_SIGMA = 0.05
+RATE_SIGMA = 0.04
+SLOWER_THAN_STANDARD = 1.02
+"""Runs take a little longer than the routing says."""
 
 
 class Floor:
@@ -118,7 +121,8 @@ class Floor:
         key = (lot.item, lot.ordinal, op.no)
         setup = world.setup_minutes(kind, before, lot.family) * lognormal(0.1, seed, "setup", *key)
         per_unit = next(m for r, m, _ in world.routes[(lot.item, op.no)] if r == resource)
-        minutes = op.qty * per_unit * lognormal(RATE_SIGMA, seed, "rate", *key)
+        minutes = op.qty * per_unit * SLOWER_THAN_STANDARD
+        minutes *= lognormal(RATE_SIGMA, seed, "rate", *key)
         time = self.actual[resource]
         op.setup_from = before
         op.began = now
@@ -197,7 +201,7 @@ class Floor:
             return
         lot.good, lot.status, lot.ended = op.good, "completed", op.ended
         if lot.item in state.batches:
-            state.batches[lot.item].append([lot.wo, op.good, op.ended])
+            state.batches[lot.item].append(Batch(lot.wo, op.good, op.ended))
         else:
             state.free[lot.item] = state.free.get(lot.item, 0.0) + op.good
         batch = lot.wo if lot.item in state.batches else ""

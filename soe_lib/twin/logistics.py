@@ -21,8 +21,8 @@ def write_wms(books: Books, folder: Path) -> None:
     """Write the warehouse's files."""
     clock, items = books.world.clock, books.world.items
     stock = balances(books)
-    life = stock["item"].map({k: v["shelf_life_days"] for k, v in items.items()}).astype(float)
-    made = np.floor(stock["made"].astype(float) / 1440)
+    life = stock["item"].map({k: v.shelf_days for k, v in items.items()}).astype(float)
+    made = stock["made"].astype(float) // 1440
     staged = staged_at(books, stock)
     table = pd.DataFrame(
         {
@@ -33,8 +33,9 @@ def write_wms(books: Books, folder: Path) -> None:
             "qty": stock["on_hand"],
             "qty_reserved": staged,
             "qty_blocked": 0,
+            "counted_at": clock.local_text(last_counts(books, stock)),
             "best_before": clock.date_text((made + life).where(stock["batch"] != "")),
-            "std_cost": stock["item"].map({k: v["std_cost"] for k, v in items.items()}),
+            "std_cost": stock["item"].map({k: v.cost for k, v in items.items()}),
         }
     )
     broken = table.tail(1).copy()
@@ -54,6 +55,16 @@ def write_wms(books: Books, folder: Path) -> None:
             }
         ),
     )
+
+
+def last_counts(books: Books, stock: pd.DataFrame) -> pd.Series:
+    """Return the minute of the last physical count before each balance, empty where none was."""
+    counts = books["move"]
+    counts = counts[counts["kind"] == "count"]
+    found = pd.Series(np.nan, index=stock.index)
+    for at, item in zip(counts["at"], counts["item"], strict=True):
+        found[(stock["item"] == item) & (stock["at"] >= at)] = at
+    return found
 
 
 def staged_at(books: Books, stock: pd.DataFrame) -> pd.Series:

@@ -47,7 +47,7 @@ def write_sop(books: Books, folder: Path) -> None:
     mix = pd.DataFrame(
         {"sku": list(books.world.shares), "share": list(books.world.shares.values())}
     )
-    mix["family"] = mix["sku"].map({k: v["family_id"] for k, v in books.world.items.items()})
+    mix["family"] = mix["sku"].map({k: v.family for k, v in books.world.items.items()})
     mix["plant"] = mix["family"].map(FAMILY_SITE)
     parts = []
     for day, noise in (("2026-09-01", 0.0), ("2026-11-01", 0.03)):
@@ -66,7 +66,7 @@ def write_sop(books: Books, folder: Path) -> None:
 
 
 def plan_hours(books: Books) -> pd.DataFrame:
-    """Return working hours by month, week and site: ``month``, ``week_from``, ``week``, ``hours``."""
+    """Return ``hours`` by ``month``, ``week`` (number), ``week_from`` (its Monday) and ``site``."""
     clock = books.world.clock
     holidays = set(holiday_numbers(clock))
     rows = [
@@ -79,15 +79,13 @@ def plan_hours(books: Books) -> pd.DataFrame:
     per_day = {site: sum(end - begin for _, begin, end in SHIFT_HOURS[site]) for site in SITES}
     table["hours"] = table["site"].map(per_day).astype(float)
     keys = ["month", "week_from", "week", "site"]
-    return table.groupby(keys, as_index=False)["hours"].sum()
+    return table.groupby(keys)["hours"].sum().reset_index()
 
 
 def _plan(books: Books, hours: pd.DataFrame) -> pd.DataFrame:
     world = books.world
     price = {
-        family: float(
-            np.mean([float(v["price"]) for v in world.items.values() if v["family_id"] == family])  # type: ignore[arg-type]
-        )
+        family: float(np.mean([v.price for v in world.items.values() if v.family == family]))
         for family in FAMILIES
     }
     rows: list[tuple[object, ...]] = []
@@ -126,7 +124,7 @@ def _plan(books: Books, hours: pd.DataFrame) -> pd.DataFrame:
                             measure,
                             qty,
                             round(qty * price[family], 0),
-                            ASSUMPTION.get(family, ""),
+                            ASSUMPTION.get(family),
                             f"{family.title()} brand manager",
                             round(qty * 0.92),
                             round(qty * 1.08),
@@ -148,4 +146,4 @@ def _plan(books: Books, hours: pd.DataFrame) -> pd.DataFrame:
             "Low",
             "High",
         ],
-    ).replace({"Assumption": {"": None}})
+    )

@@ -34,6 +34,7 @@ class Office(Purchasing):
         line = self.state.lines[key]
         if line.status == "open":
             line.confirmed = True
+            line.first_qty = line.qty
             self.log_line(line, self.state.now)
 
     def log_line(self, line: Line, at: float) -> None:
@@ -71,9 +72,12 @@ class Office(Purchasing):
             line.margin,
             line.lane,
             line.transit,
+            line.first_qty,
         )
 
-    def log_change(self, line: Line, field: str, old: object, new: object, reason: str) -> None:
+    def log_change(
+        self, line: Line, field: str, old: str, new: str, reason: str, by: str = "customer"
+    ) -> None:
         """Keep a change document of an order line."""
         number = self.state.counters.get("change", 0) + 1
         self.state.counters["change"] = number
@@ -86,9 +90,9 @@ class Office(Purchasing):
             line.order_id,
             line.line_id,
             field,
-            str(old),
-            str(new),
-            "customer",
+            old,
+            new,
+            by,
             reason,
             zone or "liquid",
         )
@@ -177,5 +181,13 @@ class Office(Purchasing):
             if ship > line.ship_day and arrives > line.last_day:
                 if uniform(self.world.seed, "tell", key, line.last_day) > REPROMISE_SHARE:
                     continue
-                line.last_day = arrives
+                self.promise(line, arrives, "CAPACITY")
                 self.log_line(line, self.state.now)
+
+    def promise(self, line: Line, day: int, reason: str) -> None:
+        """Give an order line a new date; the first promise stays on record."""
+        clock = self.world.clock
+        old, new = clock.date(line.last_day), clock.date(day)
+        line.last_day = day
+        if old != new and line.confirmed:
+            self.log_change(line, "confirmed_date", old, new, reason, by="us")

@@ -8,14 +8,14 @@ is expedited, so that there is something to improve on.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import insort
 from dataclasses import dataclass
-from itertools import accumulate
 
-from soe_lib.twin.clock import FOREVER, WEEK_MINUTES, WorkTime, compose
+from soe_lib.twin.clock import FOREVER, WorkTime, compose
 from soe_lib.twin.demand import expected_cases
 from soe_lib.twin.state import Lot, Op, State, World
-from soe_lib.twin.structure import FAMILY_FILLER, FAMILY_SITE, FILLERS, MIXERS, RESOURCES, kind_of
+from soe_lib.twin.structure import FAMILY_FILLER, FAMILY_SITE, MIXERS, RESOURCES, kind_of
+from soe_lib.twin.supply import Supply, stock_on_record
 from soe_lib.twin.world import closed_rows
 
 SAFETY_WEEKS = {"A": 0.12, "B": 0.2, "C": 0.3}
@@ -88,7 +88,7 @@ class Planner:
             found[item].append((due, qty, key))
         week = clock.day(self.now) // 7
         for item, share in self.world.shares.items():
-            family = str(self.world.items[item]["family_id"])
+            family = self.world.items[item].family
             for step, part in enumerate(RESIDUAL):
                 rest = part * share * expected_cases(family, week + step) / 5
                 days = range((week + step) * 7, (week + step) * 7 + 5)
@@ -105,7 +105,7 @@ class Planner:
         own.sort(key=lambda lot: (lot.ops[0].state == "open", lot.due, lot.ordinal))
         safety = self.safety(item)
         until = self.now + HORIZON_DAYS * 1440
-        cover = COVER_DAYS[str(record["abc_code"])] * 1440.0
+        cover = COVER_DAYS[record.abc] * 1440.0
         left, position = stock, 0
         for lot in own:
             lot.due = until + 7 * 1440
@@ -129,13 +129,11 @@ class Planner:
 
     def _new_lot(self, item: str, wanted: float, due: float) -> Lot:
         record = self.world.items[item]
-        least, most = float(record["lot_min_qty"]), float(record["lot_max_qty"])  # type: ignore[arg-type]
-        step = float(record["lot_multiple_qty"])  # type: ignore[arg-type]
-        qty = min(max(math.ceil(wanted / FILL_YIELD / step) * step, least), most)
+        lots = math.ceil(wanted / FILL_YIELD / record.lot_multiple)
+        qty = min(max(lots * record.lot_multiple, record.lot_min), record.lot_max)
         lot = add_lot(self.world, self.state, item, qty, due)
-        family = str(record["family_id"])
         lot.ops = [
-            Op(lot, 10, FAMILY_FILLER[family], qty),
+            Op(lot, 10, FAMILY_FILLER[record.family], qty),
             Op(lot, 20, self.world.routes[(item, 20)][0][0], qty),
         ]
         lot.earliest = max(self.now, due - EARLY_DAYS * 1440)
@@ -256,8 +254,8 @@ class Planner:
     def _bulk_ready(
         self, lot: Lot, at: float, supply: Supply, bulks: dict[str, list[Lot]]
     ) -> float:
-        family = str(self.world.items[lot.item]["family_id"])
-        bulk = f"BULK-{family}"
+        family = self.world.items[lot.item].family
+        bulk = self.world.items[lot.item].bulk
         per = dict(self.world.needs[(lot.item, 10)])[bulk]
         need = per * lot.ops[0].qty
         site = FAMILY_SITE[family]
@@ -277,9 +275,8 @@ class Planner:
 
     def _new_bulk(self, bulk: str, wanted: float, due: float, site: str) -> Lot:
         record = self.world.items[bulk]
-        step = float(record["lot_multiple_qty"])  # type: ignore[arg-type]
-        least, most = float(record["lot_min_qty"]), float(record["lot_max_qty"])  # type: ignore[arg-type]
-        qty = min(max(math.ceil(wanted * 1.02 / step) * step, least), most)
+        lots = math.ceil(wanted * 1.02 / record.lot_multiple)
+        qty = min(max(lots * record.lot_multiple, record.lot_min), record.lot_max)
         lot = add_lot(self.world, self.state, bulk, qty, due)
         lot.ops = [Op(lot, 10, MIXERS[site][0], qty)]
         return lot
@@ -330,60 +327,6 @@ class Planner:
         return served
 
 
-class Supply:
-    """Cumulative supply of components and bulk against what the plan has taken so far."""
-
-    def __init__(self, world: World, state: State, now: float) -> None:
-        self.entries: dict[str, list[tuple[float, float]]] = {}
-        self.totals: dict[str, list[float]] = {}
-        self.taken: dict[str, float] = {}
-        for item in sorted({*state.free, *state.phantom}):
-            if item not in world.shares:
-                self.add(item, -FOREVER, stock_on_record(state, item))
-        for purchase in state.purchases:
-            if purchase.status == "open":
-                day, qty = state.cut_promises.get(
-                    purchase.po + purchase.line, (purchase.promised, purchase.confirmed)
-                )
-                at = max(world.clock.at(day, 14), now + 600)
-                self.add(purchase.item, at, max(qty - purchase.received, 0.0))
-
-    def add(self, item: str, at: float, qty: float) -> None:
-        """Add a dated receipt."""
-        entries = self.entries.setdefault(item, [])
-        insort(entries, (at, qty))
-        self.totals[item] = list(accumulate(entry[1] for entry in entries))
-
-    def take(self, item: str, qty: float) -> None:
-        """Reserve a quantity."""
-        self.taken[item] = self.taken.get(item, 0.0) + qty
-
-    def shortfall(self, item: str) -> float:
-        """Return how much of what is taken nothing covers; negative = left over."""
-        totals = self.totals.get(item)
-        return self.taken.get(item, 0.0) - (totals[-1] if totals else 0.0)
-
-    def ready(self, item: str, qty: float) -> float:
-        """Return when ``qty`` more is there; FOREVER for bulk, some days for what can be bought."""
-        totals = self.totals.get(item, [])
-        place = bisect_left(totals, self.taken.get(item, 0.0) + qty - 1e-6)
-        if place < len(totals):
-            return self.entries[item][place][0]
-        if item.startswith("BULK"):
-            return FOREVER
-        last = self.entries[item][-1][0] if item in self.entries else 0.0
-        return max(last, 0.0) + WEEK_MINUTES / 7
-
-
-def stock_on_record(state: State, item: str) -> float:
-    """Return the stock that the books show, right or wrong."""
-    if item in state.batches:
-        physical = sum(float(batch[1]) for batch in state.batches[item])  # type: ignore[arg-type]
-    else:
-        physical = state.free.get(item, 0.0)
-    return max(physical + state.phantom.get(item, 0.0), 0.0)
-
-
 def add_lot(world: World, state: State, item: str, qty: float, due: float) -> Lot:
     """Open a work order."""
     number = state.counters.get("wo", 100_000) + 1
@@ -396,8 +339,8 @@ def add_lot(world: World, state: State, item: str, qty: float, due: float) -> Lo
         item=item,
         ordinal=ordinal,
         qty=qty,
-        site=str(record["site_id"]),
-        family=str(record["setup_family"]),
+        site=record.site,
+        family=record.setup_family,
         created=state.now,
         due=due,
         release=state.now,
@@ -410,8 +353,7 @@ def add_lot(world: World, state: State, item: str, qty: float, due: float) -> Lo
 def safety_cases(world: World, item: str) -> float:
     """Return the stock below which a lot of a SKU is planned. [cases]"""
     record = world.items[item]
-    weekly = world.shares[item] * expected_cases(str(record["family_id"]), 8)
-    return SAFETY_WEEKS[str(record["abc_code"])] * weekly
+    return SAFETY_WEEKS[record.abc] * world.shares[item] * expected_cases(record.family, 8)
 
 
 def _tool_counts(world: World) -> dict[str, int]:
@@ -420,6 +362,3 @@ def _tool_counts(world: World) -> dict[str, int]:
         str(name): int(count)
         for name, count in zip(table["tool_id"], table["tool_qty"], strict=True)
     }
-
-
-__all__ = ["FILLERS", "Plan", "Planner", "add_lot", "stock_on_record"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from soe_lib.twin.commerce import costs_table, customers_table, fences_table, lanes_table
 from soe_lib.twin.structure import (
     BULK_LITRES_PER_CASE,
     COMPONENTS,
@@ -14,10 +15,7 @@ from soe_lib.twin.structure import (
     FAMILY_FILLER,
     FAMILY_SITE,
     FILLERS,
-    LANE_DAYS,
-    LANES,
     MIXERS,
-    NUM_CUSTOMERS,
     NUM_SUPPLIERS,
     PACKERS,
     RESOURCES,
@@ -63,10 +61,10 @@ def build_plant(seed: int) -> Plant:
         resources=_resources(),
         setup=_setup(rng),
         tooling=_tooling(),
-        customers=_customers(rng),
-        lanes=_lanes(),
-        costs=_costs(),
-        fences=_fences(),
+        customers=customers_table(rng),
+        lanes=lanes_table(),
+        costs=costs_table(),
+        fences=fences_table(),
     )
 
 
@@ -208,8 +206,10 @@ def _routing(items: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     for family in FAMILIES:
         site = FAMILY_SITE[family]
         minutes = MIX_MINUTES_PER_LITRE[site]
-        for mixer in MIXERS[site]:
-            rows.append((f"BULK-{family}", 10, mixer, minutes, 1, "mixing", "MIXER", 1.0, "", 99.7))
+        rows += [
+            (f"BULK-{family}", 10, mixer, minutes, 1, "mixing", "MIXER", 1.0, "", 99.7)
+            for mixer in MIXERS[site]
+        ]
     skus = items[items["item_type"] == "MTS"]
     for number, (item, family, setup) in enumerate(
         zip(skus["item_id"], skus["family_id"], skus["setup_family"], strict=True)
@@ -267,7 +267,7 @@ def _resources() -> pd.DataFrame:
 
 def _setup(rng: np.random.Generator) -> pd.DataFrame:
     """Changeovers: short within a flavour, longer between flavours, longest after dark ones."""
-    rows = []
+    rows: list[tuple[str, str, str, float, float]] = []
     families = [f"{family}-{size}" for family in FAMILIES for size in "SL"]
     for group, base in (("filling", 30.0), ("packing", 10.0)):
         for before in families:
@@ -278,11 +278,13 @@ def _setup(rng: np.random.Generator) -> pd.DataFrame:
                 dark = flavour and before.startswith(("COLA", "ENERGY"))
                 minutes = base * (1.0 if flavour else 0.6) + float(rng.integers(0, 9))
                 minutes += base / 2 if dark else 0.0
-                rows.append((group, before, after, round(minutes), round(minutes * 1.5, 1)))
-    for before in FAMILIES:
-        for after in FAMILIES:
-            if before != after:
-                rows.append(("mixing", f"B-{before}", f"B-{after}", 25.0, 30.0))
+                rows.append((group, before, after, float(round(minutes)), round(minutes * 1.5, 1)))
+    rows += [
+        ("mixing", f"B-{before}", f"B-{after}", 25.0, 30.0)
+        for before in FAMILIES
+        for after in FAMILIES
+        if before != after
+    ]
     return pd.DataFrame(
         rows,
         columns=[
@@ -303,104 +305,4 @@ def _tooling() -> pd.DataFrame:
             for size in "SL"
         ],
         columns=["tool_id", "tool_qty", "description", "status", "location"],
-    )
-
-
-def _customers(rng: np.random.Generator) -> pd.DataFrame:
-    clause = {
-        "none": (np.nan, np.nan, np.nan),
-        "flat": (400.0, 0.0, np.nan),
-        "per_day": (150.0, 1.0, 2000.0),
-        "step": (300.0, 0.0, 1800.0),
-        "pct_value": (4.0, 0.0, 2500.0),
-        "pct_cogs": (3.0, 0.0, np.nan),
-    }
-    kinds = list(clause)
-    rows = []
-    for number in range(NUM_CUSTOMERS):
-        tier = "A" if number < 8 else "B" if number < 22 else "C" if number < 45 else "D"
-        kind = kinds[number % 6] if number < 45 else "none"
-        amount, free, cap = clause[kind]
-        rows.append(
-            {
-                "customer_id": f"C{1000 + number}",
-                "customer_tier": tier,
-                "description": f"Customer {number + 1:02d}",
-                "region": LANES[number % len(LANES)],
-                "otif_basis": "first_confirmed",
-                "late_days": 0.0,
-                "under_pct": 0.0 if tier in "AB" else 2.0,
-                "penalty_type": kind,
-                "penalty_amount": amount,
-                "penalty_threshold_days": free,
-                "penalty_cap": cap,
-                "penalty_window": "line" if kind != "none" else "",
-                "notice_days": 5.0,
-                "is_lost_sale": bool(rng.random() < 0.15),
-                "is_partial_allowed": tier != "A",
-                "size": float(
-                    {"A": 6.0, "B": 3.0, "C": 1.2, "D": 0.5}[tier] * rng.uniform(0.7, 1.3)
-                ),
-                "order_days": int(rng.integers(0, 5)),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _lanes() -> pd.DataFrame:
-    rows = []
-    for site in SITES:
-        for lane in LANES:
-            days = float(LANE_DAYS[site][lane])
-            name = f"{site[0]}-{lane}"
-            rows.append((name, site, lane, "truck", days, days + 1, 26.0 + 6 * days, "express"))
-            rows.append((name, site, lane, "express", 1.0, 1.0, 95.0 + 10 * days, ""))
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "lane_id",
-            "origin_site_id",
-            "destination_id",
-            "mode",
-            "transit_p50_days",
-            "transit_p90_days",
-            "cost_per_pallet",
-            "expedite_mode",
-        ],
-    )
-
-
-def _costs() -> pd.DataFrame:
-    rows: list[tuple[str, str, str, float, str]] = [
-        ("holding_pct", "*", "", 12.0, "pct_per_year"),
-        ("expedite_freight", "*", "express", 95.0, "pallet"),
-        ("subcontract", "*", "", 2.6, "unit"),
-        ("scrap_unit", "*", "", 0.15, "unit"),
-        ("lost_sale_pct", "*", "", 100.0, "pct_of_margin"),
-    ]
-    for name in RESOURCES:
-        overtime = {"mixing": 60.0, "filling": 145.0, "packing": 85.0}[kind_of(name)]
-        rows.append(("overtime_hour", name, "", overtime, "hour"))
-        rows.append(("changeover_hour", name, "", 90.0, "hour"))
-    return pd.DataFrame(
-        rows, columns=["cost_type", "object_id", "mode", "cost_amount", "cost_unit"]
-    )
-
-
-def _fences() -> pd.DataFrame:
-    rows = [
-        ("site", site, 3.0, 7.0, "sequence within the day", 10.0, "S&OE lead") for site in SITES
-    ]
-    rows.append(("resource", "FIL-S1", 2.0, 5.0, "sequence and line", 15.0, "plant manager"))
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "scope_type",
-            "scope_id",
-            "frozen_days",
-            "slushy_days",
-            "allowed_change",
-            "change_limit_pct",
-            "approver_role",
-        ],
     )

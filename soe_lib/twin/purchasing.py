@@ -7,8 +7,8 @@ import math
 from soe_lib.twin.clock import working_day_after, working_day_before
 from soe_lib.twin.floor import Floor
 from soe_lib.twin.noise import uniform
-from soe_lib.twin.planner import stock_on_record
 from soe_lib.twin.state import Purchase
+from soe_lib.twin.supply import stock_on_record
 
 COVER_DAYS = 7
 SAFETY_DAYS = 3.0
@@ -26,7 +26,7 @@ class Purchasing(Floor):
         today = clock.day(state.now)
         for component, weekly in sorted(self.world.use.items()):
             record = self.world.items[component]
-            lead = int(float(record["lead_time_days"]))  # type: ignore[arg-type]
+            lead = record.lead_days
             rate = weekly / 7
             last = today + lead + ARRIVE_DAYS_BEFORE + 8
             needs = [0.0] * (last - today + COVER_DAYS + 1)
@@ -48,9 +48,8 @@ class Purchasing(Floor):
                     continue
                 ahead = sum(needs[place + 1 : place + 1 + COVER_DAYS])
                 ahead -= sum(coming[place + 1 : place + 1 + COVER_DAYS])
-                step = float(record["lot_multiple_qty"])  # type: ignore[arg-type]
                 wanted = SAFETY_DAYS * rate - left + max(ahead, rate * 3)
-                wanted = max(1.0, math.ceil(wanted / step)) * step
+                wanted = max(1.0, math.ceil(wanted / record.lot_multiple)) * record.lot_multiple
                 self._order_purchase(component, wanted, today + place)
                 left += wanted
 
@@ -59,21 +58,21 @@ class Purchasing(Floor):
         number = state.counters.get("po", 45_000) + 1
         state.counters["po"] = number
         today = clock.day(state.now)
-        lead = int(float(record["lead_time_days"]))  # type: ignore[arg-type]
+        lead = record.lead_days
         required = working_day_before(max(needed - ARRIVE_DAYS_BEFORE, today + 1))
         promised = working_day_after(max(required, today + lead))
         purchase = Purchase(
             po=f"PO{number}",
             line="10",
             item=component,
-            supplier=str(record["supplier_id"]),
+            supplier=record.supplier,
             qty=qty,
             ordered_at=state.now,
             required=required,
             first_promised=promised,
             promised=promised,
             confirmed=qty,
-            unit_cost=float(record["std_cost"]),  # type: ignore[arg-type]
+            unit_cost=record.cost,
             expedite_days=lead // 3 if uniform(self.world.seed, "expedite", number) < 0.6 else 0,
         )
         state.purchases.append(purchase)

@@ -48,7 +48,7 @@ class Shipping(Office):
 
     def _available(self, line: Line, room: float) -> float:
         """Pick what can leave: all of it, or a part that is worth a stop; 0 where nothing can."""
-        stock = sum(float(b[1]) for b in self.state.batches[line.item])  # type: ignore[arg-type]
+        stock = sum(batch.qty for batch in self.state.batches[line.item])
         stock = min(stock, room)
         if stock >= line.open_qty - 1e-6:
             self._pick(line, line.open_qty)
@@ -64,11 +64,12 @@ class Shipping(Office):
         picked: list[tuple[str, str, float]] = []
         batches, rest = self.state.batches[line.item], qty
         while rest > 1e-6:
-            part = min(float(batches[0][1]), rest)  # type: ignore[arg-type]
-            picked.append((line.item, str(batches[0][0]), part))
-            batches[0][1] = float(batches[0][1]) - part  # type: ignore[arg-type]
+            first = batches[0]
+            part = min(first.qty, rest)
+            picked.append((line.item, first.lot, part))
+            first.qty -= part
             rest -= part
-            if float(batches[0][1]) <= 1e-6:  # type: ignore[arg-type]
+            if first.qty <= 1e-6:
                 batches.pop(0)
         self.state.staged[line.key] = (line.item, qty, self.state.now, picked)
 

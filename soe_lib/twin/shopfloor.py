@@ -55,9 +55,8 @@ def _events(books: Books, folder: Path) -> None:
         }
     )
     last = table[(table["event"] == "progress") & (rows["at"] < books.as_of)].tail(2)
-    broken = last.copy()
-    broken.iloc[1, broken.columns.get_loc("line")] = "FIL-X9"
-    broken.iloc[1, broken.columns.get_loc("eventNo")] = "E999999"
+    wrong_line = last.tail(1).assign(line="FIL-X9", eventNo="E999999")
+    broken = pd.concat([last.head(1), wrong_line])
     write_csv(folder / "machine_events.csv.gz", pd.concat([table, broken]))
     scrap = books["scrap"]
     write_csv(

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from soe_lib.twin.clock import Clock
 from soe_lib.twin.demand import Line, draw_lines, expected_cases, make_line
 from soe_lib.twin.incidents import Effects, Incident
-from soe_lib.twin.planner import stock_on_record
+from soe_lib.twin.records import Batch
 from soe_lib.twin.shipping import Shipping
 from soe_lib.twin.state import Log, Purchase, State, World
 from soe_lib.twin.structure import COMPONENTS, FAMILIES, RESOURCES
+from soe_lib.twin.supply import stock_on_record
 from soe_lib.twin.world import actual_time
 
 WEEKS_AHEAD = 5
@@ -106,20 +107,15 @@ class Simulation(Shipping):
 
     def _new_order(self, incident: Incident) -> None:
         world, now = self.world, self.state.now
-        item = incident.target
-        record = world.items[item]
         number = int(incident.incident_id[1:])
-        customer = list(world.customers.values())[number % 8]
         line = make_line(
             f"SO9{number:05d}",
             "10",
-            customer,
-            str(record["site_id"]),
-            item,
+            world.customers[number % 8],
+            world.items[incident.target],
             incident.size,
             world.clock.day(now) + max(1, round(incident.hours / 24)),
             now,
-            {"price": float(record["price"]), "std_cost": float(record["std_cost"])},  # type: ignore[arg-type]
             world.seed,
         )
         line.requested += 7 - line.requested % 7 if line.requested % 7 > 4 else 0
@@ -139,19 +135,18 @@ class Simulation(Shipping):
             line.cancelled_by, line.cancelled_at = "customer", now
             self.log_change(line, "cancel", f"{line.qty:g}", "0", "CUSTOMER-STOCK")
         elif incident.kind == "resized_order":
-            old = line.qty
-            line.qty = max(line.delivered + 10, round(old * (1 + incident.size / 100) / 10) * 10.0)
-            self.log_change(line, "qty", f"{old:g}", f"{line.qty:g}", "CAMPAIGN")
+            before = line.qty
+            wished = round(before * (1 + incident.size / 100) / 10) * 10.0
+            line.qty = max(line.delivered + 10, wished)
+            self.log_change(line, "qty", f"{before:g}", f"{line.qty:g}", "CAMPAIGN")
         else:
             old_day = line.requested
             wanted = max(old_day - round(incident.size), clock.day(now) + 1 + line.transit)
             wanted += 7 - wanted % 7 if wanted % 7 > 4 else 0
-            line.requested = wanted
-            line.last_day = min(line.last_day, wanted)
-            line.priority = 1
-            self.log_change(
-                line, "expedite", clock.date(old_day), clock.date(wanted), "SHELF-EMPTY"
-            )
+            line.requested, line.priority = wanted, 1
+            old, new = clock.date(old_day), clock.date(wanted)
+            self.log_change(line, "expedite", old, new, "SHELF-EMPTY")
+            self.promise(line, min(line.last_day, wanted), "SHELF-EMPTY")
         self.log_line(line, now)
         self.log.resolved[incident.incident_id] = ("order_line", line.key)
 
@@ -245,15 +240,13 @@ def first_state(world: World, incidents: Sequence[Incident], weeks: int, log: Lo
 def _stock_up(world: World, state: State, log: Log) -> None:
     """Fill the warehouses as a plant that has run before would have them."""
     for item, share in world.shares.items():
-        family = str(world.items[item]["family_id"])
+        family = world.items[item].family
         weekly = share * expected_cases(family, 0)
-        code = str(world.items[item]["abc_code"])
-        qty = round(weekly * {"A": 1.1, "B": 1.5, "C": 2.2}[code] / 10) * 10.0
-        state.batches[item] = [[f"OPEN-{item}", qty, -2880.0]]
+        qty = round(weekly * {"A": 1.1, "B": 1.5, "C": 2.2}[world.items[item].abc] / 10) * 10.0
+        state.batches[item] = [Batch(f"OPEN-{item}", qty, -2880.0)]
         log.add("move", -1.0, item, f"OPEN-{item}", qty, "opening")
     for component in COMPONENTS:
-        lead = float(world.items[component]["lead_time_days"])  # type: ignore[arg-type]
-        qty = float(math.ceil(world.use[component] / 7 * (lead + 12)))
+        qty = float(math.ceil(world.use[component] / 7 * (world.items[component].lead_days + 12)))
         state.free[component] = qty
         log.add("move", -1.0, component, "", qty, "opening")
     for family in FAMILIES:

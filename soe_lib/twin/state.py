@@ -10,6 +10,7 @@ from typing import NamedTuple
 from soe_lib.twin.clock import Clock, Interval, WorkTime
 from soe_lib.twin.demand import Line
 from soe_lib.twin.plant import Plant
+from soe_lib.twin.records import Batch, Customer, Item
 
 
 @dataclass(slots=True, eq=False)
@@ -133,8 +134,8 @@ class World:
     needs: dict[tuple[str, int], list[tuple[str, float]]]
     bought: dict[str, list[tuple[str, float]]]
     setups: dict[tuple[str, str, str], float]
-    items: dict[str, dict[str, object]]
-    customers: dict[str, dict[str, object]]
+    items: dict[str, Item]
+    customers: list[Customer]
     shares: dict[str, float]
     use: dict[str, float]
 
@@ -153,7 +154,7 @@ class State:
     lots: dict[str, Lot] = field(default_factory=dict)
     purchases: list[Purchase] = field(default_factory=list)
     free: dict[str, float] = field(default_factory=dict)
-    batches: dict[str, list[list[object]]] = field(default_factory=dict)
+    batches: dict[str, list[Batch]] = field(default_factory=dict)
     phantom: dict[str, float] = field(default_factory=dict)
     queue: dict[str, list[Op]] = field(default_factory=dict)
     running: dict[str, Op | None] = field(default_factory=dict)

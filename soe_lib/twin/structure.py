@@ -29,8 +29,8 @@ FAMILY_CASES_PER_WEEK = {
     "LEMON": 11_800.0,
     "ORANGE": 10_000.0,
     "WATER": 20_500.0,
-    "ENERGY": 22_900.0,
-    "ICETEA": 20_400.0,
+    "ENERGY": 22_500.0,
+    "ICETEA": 20_000.0,
     "JUICE": 18_800.0,
     "TONIC": 15_200.0,
 }

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from soe_lib.twin.clock import WEEK_MINUTES, Clock
-from soe_lib.twin.demand import Line
 from soe_lib.twin.incidents import SKILL, Incident
 from soe_lib.twin.simulate import Simulation, fork
 from soe_lib.twin.state import Log, Outcome, State, World
@@ -83,7 +82,7 @@ def ground_truth(
     TwinError
         When an incident found nothing to hit.
     """
-    base = _issues(final)
+    base = _issues(final, world.clock)
     final_items = {key: outcome.item for key, outcome in base.items()}
     rows = []
     for incident in incidents:
@@ -94,7 +93,7 @@ def ground_truth(
         reached = reach(world, incident, final_items, resolved)
         delays = [
             (key, days, late)
-            for key, item, days, late in _delays(base, _issues(without), end)
+            for key, item, days, late in _delays(base, _issues(without, world.clock), end)
             if item in reached
         ]
         hurt = sorted((key, days) for key, days, late in delays if late and days > 0)
@@ -136,7 +135,7 @@ def hit_object(
     if incident.kind == "dock_failure":
         return "site_day", f"{SITES_BY_LETTER[incident.target]} {day}"
     raise TwinError(
-        f"incident {incident.incident_id} ({incident.kind} of {incident.target}) found nothing to hit"
+        f"{incident.incident_id}, {incident.kind} of {incident.target}: found nothing to hit"
     )
 
 
@@ -150,7 +149,7 @@ def reach(
     kind, target = incident.kind, incident.target
     site = {"carrier_failure": target[0], "dock_failure": target}.get(kind, "")
     if site:
-        return {i for i in world.shares if world.items[i]["site_id"] == SITES_BY_LETTER[site]}
+        return {i for i in world.shares if world.items[i].site == SITES_BY_LETTER[site]}
     if kind == "absence":
         home, skill = target.split()
         work = next(name for name, word in SKILL.items() if word == skill)
@@ -160,7 +159,7 @@ def reach(
         return _made_on(world, {target})
     if target in COMPONENTS:
         parents = {parent for (parent, _), rows in world.needs.items() if target in dict(rows)}
-        return {i for i in world.shares if parents & {i, f"BULK-{world.items[i]['family_id']}"}}
+        return {i for i in world.shares if parents & {i, world.items[i].bulk}}
     _, key = resolved[incident.incident_id]
     item = items.get(key, target)
     family = next(f for f in FAMILY_FILLER if item.startswith(f))
@@ -171,32 +170,27 @@ def _made_on(world: World, lines: set[str]) -> set[str]:
     """Return the SKUs of which an operation is planned on one of the lines."""
     found = set()
     for item in world.shares:
-        bulk = f"BULK-{world.items[item]['family_id']}"
+        bulk = world.items[item].bulk
         own = {world.routes[step][0][0] for step in ((bulk, 10), (item, 10), (item, 20))}
         if own & lines:
             found.add(item)
     return found
 
 
-def _issues(state: State) -> dict[str, Outcome]:
+def _issues(state: State, clock: Clock) -> dict[str, Outcome]:
     """Return due and issue of every order line; never issued is infinite, cancelled is left out."""
     found = dict(state.outcomes)
     for key, line in state.lines.items():
         if line.status == "open":
-            found[key] = Outcome(line.item, line.site, _due(state, line), math.inf)
+            due = clock.at(max(line.promised_ship_day, 0), 23)
+            found[key] = Outcome(line.item, line.site, due, math.inf)
     return found
-
-
-def _due(state: State, line: Line) -> float:
-    """Return the due minute of an open line; within an hour of what an outcome says."""
-    _ = state
-    return max(line.promised_ship_day, 0) * 1440.0 + 23 * 60.0
 
 
 def _delays(
     base: dict[str, Outcome], without: dict[str, Outcome], end: float
 ) -> Iterator[tuple[str, str, float, bool]]:
-    """Yield order line, item, days that it left later than without the incident, and if it is late."""
+    """Yield order line, item, days that it left later for the incident, and if it is late."""
     for key, outcome in base.items():
         other = without.get(key)
         if outcome.due > end:

@@ -8,6 +8,7 @@ from soe_lib.twin.clock import Clock, Interval, WorkTime, compose
 from soe_lib.twin.demand import expected_cases, item_shares
 from soe_lib.twin.noise import uniform
 from soe_lib.twin.plant import Plant
+from soe_lib.twin.records import customer_records, item_records
 from soe_lib.twin.state import World
 from soe_lib.twin.structure import HOLIDAYS, OVERTIME_HOURS, RESOURCES, SHIFT_HOURS, site_of
 
@@ -20,16 +21,26 @@ def build_world(plant: Plant, clock: Clock, seed: int) -> World:
     shifts = {name: [row[2:4] for row in shift_rows(name, clock)] for name in RESOURCES}
     planned = {name: compose(shifts[name], closed_rows(name, clock)) for name in RESOURCES}
     routes: dict[tuple[str, int], list[tuple[str, float, str]]] = {}
-    ordered = plant.routing.sort_values(["item_id", "op_no", "preference"])
-    for row in ordered.itertuples(index=False):
-        entry = (str(row.resource_id), float(row.run_minutes_per_unit), str(row.tool_id))
-        routes.setdefault((str(row.item_id), int(row.op_no)), []).append(entry)
+    table = plant.routing.sort_values(["item_id", "op_no", "preference"])
+    for item, op, resource, minutes, tool in zip(
+        table["item_id"].astype(str),
+        table["op_no"].astype(int),
+        table["resource_id"].astype(str),
+        table["run_minutes_per_unit"].astype(float),
+        table["tool_id"].astype(str),
+        strict=True,
+    ):
+        routes.setdefault((item, op), []).append((resource, minutes, tool))
     needs: dict[tuple[str, int], list[tuple[str, float]]] = {}
-    for row in plant.bom.itertuples(index=False):
-        per = float(row.qty_per) * (1 + float(row.scrap_pct) / 100)
-        needs.setdefault((str(row.parent_item_id), int(row.op_no)), []).append(
-            (str(row.component_item_id), per)
-        )
+    per = plant.bom["qty_per"] * (1 + plant.bom["scrap_pct"] / 100)
+    for item, op, component, qty in zip(
+        plant.bom["parent_item_id"].astype(str),
+        plant.bom["op_no"].astype(int),
+        plant.bom["component_item_id"].astype(str),
+        per.astype(float),
+        strict=True,
+    ):
+        needs.setdefault((item, op), []).append((component, qty))
     matrix = plant.setup
     setups = {
         (str(a), str(b), str(c)): float(minutes)
@@ -55,11 +66,8 @@ def build_world(plant: Plant, clock: Clock, seed: int) -> World:
             if op == 10
         },
         setups=setups,
-        items={str(k): v for k, v in plant.items.set_index("item_id").to_dict("index").items()},
-        customers={
-            str(k): {"customer_id": k, **v}
-            for k, v in plant.customers.set_index("customer_id").to_dict("index").items()
-        },
+        items=item_records(plant),
+        customers=customer_records(plant),
         shares=item_shares(plant),
         use=component_use(plant),
     )
@@ -73,7 +81,9 @@ def component_use(plant: Plant) -> dict[str, float]:
         for item, share in item_shares(plant).items()
     }
     per = plant.bom["qty_per"] * (1 + plant.bom["scrap_pct"] / 100)
-    rows = list(zip(plant.bom["parent_item_id"], plant.bom["component_item_id"], per, strict=True))
+    parents = plant.bom["parent_item_id"].astype(str)
+    components = plant.bom["component_item_id"].astype(str)
+    rows = list(zip(parents, components, per.astype(float), strict=True))
     need: dict[str, float] = dict(made)
     for parents_are_bulk in (False, True):
         for parent, component, qty in rows:

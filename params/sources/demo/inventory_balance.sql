@@ -9,6 +9,7 @@ SELECT
   "qty_blocked" AS blocked_qty,
   "best_before" AS expiry_date,
   "std_cost" AS unit_std_cost,
+  "counted_at" AS counted_at,
   'EUR' AS currency,
   "warehouse" AS site_id,
   "stock_at" AS recorded_at,

@@ -12,7 +12,7 @@ SELECT
   "VDATU" AS requested_date,
   "EDATU1" AS first_confirmed_date,
   "EDATU" AS last_confirmed_date,
-  "BMENG" AS first_confirmed_qty,
+  "BMENG1" AS first_confirmed_qty,
   "BMENG" AS last_confirmed_qty,
   "WADAT" AS due_at,
   "LFIMG" AS delivered_qty,
