@@ -502,6 +502,21 @@ def test_superseded_event_does_not_count() -> None:
     assert otif_lines(tables, LATER, HOUSE, ZONE)["reference_date"][0] == day(5)
 
 
+def test_expedite_moves_the_date_where_the_line_followed() -> None:
+    """Tests that an expedite that the line followed is a customer's change, a mere wish is none."""
+    asked = [change(8, "expedite", day(9).date(), day(4).date())]
+    followed = book(order(requested_date=day(4), first_confirmed_date=day(9)), changes=asked)
+    assert otif_lines(followed, at(7), HOUSE, ZONE)["reference_date"][0] == day(9)
+    assert otif_lines(followed, LATER, HOUSE, ZONE)["reference_date"][0] == day(4)
+    first = otif_lines(followed, LATER, HOUSE.on("first_confirmed"), ZONE)
+    assert first["reference_date"][0] == day(3)  # our answer, the last confirmation
+    wish = book(order(requested_date=day(9)), changes=asked)
+    for as_of in (at(7), LATER):
+        assert otif_lines(wish, as_of, HOUSE, ZONE)["reference_date"][0] == day(9)
+    words = book(order(), changes=[change(1, "expedite", None, "as soon as you can")])
+    assert otif_lines(words, LATER, HOUSE, ZONE)["exclude_reason"][0] == ""
+
+
 def test_change_of_one_schedule_line_leaves_the_others() -> None:
     """Tests that an event finds its schedule line by the value that it changed."""
     lines = [

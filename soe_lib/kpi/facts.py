@@ -58,7 +58,8 @@ def order_facts(
     The tables may be newer: later events are left out and what they changed (quantity, dates,
     cancellation) is set back to the old values that the events carry. An order line belongs to
     the past from its ``ordered_at`` on; an event from the later of ``event_at`` and
-    ``recorded_at`` on. Events that another event supersedes do not count.
+    ``recorded_at`` on. Events that another event supersedes do not count. An *expedite* whose new
+    date the line's requested date has followed is a change of that date.
 
     Parameters
     ----------
@@ -168,8 +169,13 @@ def _effective_events(tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -
 
 def _changes(lines: pd.DataFrame, events: pd.DataFrame, time_zone: str) -> pd.DataFrame:
     """Pair each change event with the schedule lines it changed, oldest first."""
-    own = events[events["change_field"].isin(list(_COLUMN_OF_FIELD))].reset_index(drop=True)
-    own = own.assign(order=np.arange(len(own)))
+    asks = events["change_field"] == "expedite"
+    own = events[asks | events["change_field"].isin(list(_COLUMN_OF_FIELD))]
+    own = own.assign(
+        order=np.arange(len(own)),
+        is_wish=own["change_field"] == "expedite",
+        change_field=own["change_field"].replace("expedite", "requested_date"),
+    ).reset_index(drop=True)
     is_qty = own["change_field"] == "qty"
     parsed = {}
     unreadable = pd.Series(False, index=own.index)
@@ -180,12 +186,13 @@ def _changes(lines: pd.DataFrame, events: pd.DataFrame, time_zone: str) -> pd.Da
         parsed[f"{side}_qty"], parsed[f"{side}_date"] = number, date
         unreadable |= text.notna() & number.isna() & date.isna()
         unreadable |= is_qty & text.isna()
-    own = own.assign(**parsed, is_unreadable=unreadable)
+    own = own.assign(**parsed, is_unreadable=unreadable & ~own["is_wish"])
+    own = own[~own["is_wish"] | (own["old_date"].notna() & own["new_date"].notna())]
     pairs = own.merge(lines[[*KEY, "row"]], on=KEY, how="inner")
+    pairs = pairs.sort_values("order", kind="stable").reset_index(drop=True)
     size = lines.groupby(KEY)["row"].transform("size").to_numpy()
-    is_single = size[pairs["row"].to_numpy()] == 1
-    keep = is_single | _on_chain(lines, pairs, ~is_single)
-    pairs = pairs[keep].sort_values("order", kind="stable")
+    is_certain = (size[pairs["row"].to_numpy()] == 1) & ~pairs["is_wish"].to_numpy(bool)
+    pairs = pairs[is_certain if is_certain.all() else _on_chain(lines, pairs, is_certain)]
     return pd.DataFrame(
         {
             "row": pairs["row"],
@@ -200,13 +207,19 @@ def _changes(lines: pd.DataFrame, events: pd.DataFrame, time_zone: str) -> pd.Da
     ).reset_index(drop=True)
 
 
-def _on_chain(lines: pd.DataFrame, pairs: pd.DataFrame, is_asked: np.ndarray) -> np.ndarray:
-    """Of several schedule lines an event changed those that hold its new value, newest first."""
-    found = np.zeros(len(pairs), dtype=bool)
+def _on_chain(lines: pd.DataFrame, pairs: pd.DataFrame, is_certain: np.ndarray) -> np.ndarray:
+    """
+    Say which events changed which schedule line, newest first.
+
+    Of several schedule lines an event changed those that hold its new value; an expedite is a
+    change only where the customer's date followed it.
+    """
+    found = is_certain.copy()
+    doubtful = pairs.loc[~is_certain, "row"]
+    asked = pairs[pairs["row"].isin(doubtful)].iloc[::-1]
     current: dict[tuple[int, str], object] = {}
-    asked = pairs[is_asked].sort_values("order", ascending=False, kind="stable")
     for place, row, field, old_qty, new_qty, old_date, new_date in zip(
-        np.flatnonzero(is_asked)[np.argsort(-pairs["order"].to_numpy()[is_asked], kind="stable")],
+        asked.index,
         asked["row"],
         asked["change_field"],
         asked["old_qty"],
@@ -217,7 +230,7 @@ def _on_chain(lines: pd.DataFrame, pairs: pd.DataFrame, is_asked: np.ndarray) ->
     ):
         old, new = (old_qty, new_qty) if field == "qty" else (old_date, new_date)
         value = current.get((row, field), lines.at[row, _COLUMN_OF_FIELD[field]])
-        if value == new or (value is pd.NaT and new is pd.NaT):
+        if found[place] or value == new or (value is pd.NaT and new is pd.NaT):
             found[place] = True
             current[(row, field)] = old
     return found
