@@ -14,6 +14,7 @@ from soe_lib.scenario.difference import DECIDED_CHANGES
 from soe_lib.scenario.rows import rows_of
 
 Row = dict[str, Any]
+DAY = pd.Timedelta(days=1)
 
 
 def _row(
@@ -145,7 +146,7 @@ def new_dates(confirmations: pd.DataFrame) -> list[Row]:
                 old_value=old,
                 new_value=new if row.action != "withdraw" else "",
                 reason_code=row.reason_code,
-                last_at=pd.Timestamp(row.old_confirmed_date).tz_localize("UTC")
+                last_at=pd.Timestamp(row.old_confirmed_date).tz_localize("UTC") + DAY
                 if pd.notna(row.old_confirmed_date)
                 else pd.NaT,
             )

@@ -33,6 +33,10 @@ COMMITMENT_COLUMNS = (
 )
 
 
+SOONEST_HOURS = 1.0
+"""Nobody can act sooner than this after the decision. [h]"""
+
+
 @dataclass(frozen=True)
 class Changes:
     """
@@ -87,7 +91,7 @@ def commitments(
     governance
         Owners and the hours that each function has.
     decided_at
-        Instant of the decision: no commitment is due before it.
+        Instant of the decision: no commitment is due sooner than an hour after it.
     currency
         Currency of the money in the texts.
     families
@@ -116,7 +120,8 @@ def commitments(
     window = pd.to_timedelta(table["function"].map(governance.due_hours), unit="h")
     last = pd.to_datetime(table["last_at"], utc=True)
     due = pd.DataFrame({"window": decided_at + window, "last": last}).min(axis=1)
-    due = due.where(due >= decided_at, decided_at)
+    soonest = decided_at + pd.Timedelta(hours=SOONEST_HOURS)
+    due = due.where(due >= soonest, soonest)
     table["due_at"] = due.astype("datetime64[us, UTC]")
     table["owner_id"] = table["function"].map(governance.owner)
     table["commitment_id"] = [

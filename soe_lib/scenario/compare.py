@@ -20,6 +20,7 @@ MEASURES: dict[str, type] = {
     "num_uncovered_lines": int,
     "tardiness_days": float,
     "overtime_hours": float,
+    "num_splits": int,
     "changeover_hours": float,
     "num_moves": int,
     "num_shifted": int,

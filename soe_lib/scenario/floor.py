@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from soe_lib.calendars import OPEN_KINDS, union_minutes
 from soe_lib.scenario.context import OPERATION_KEY
 from soe_lib.scenario.published import published_schedule, table_or_empty
 
@@ -83,3 +84,45 @@ def shipments_due(promises: pd.DataFrame, tables: Tables, time_zone: str) -> pd.
         ship_date=local.astype("datetime64[us]"), qty=covered["promised_qty"]
     )
     return found.merge(lines[[*key, "site_id"]], on=key, how="left")
+
+
+def working_pieces(
+    operations: pd.DataFrame, tables: Tables, overtime: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    Cut operations where their resource is closed: the pieces in which somebody works.
+
+    Parameters
+    ----------
+    operations
+        ``resource_id``, ``setup_start_at``, ``start_at``, ``end_at`` and anything else.
+    tables
+        Canonical tables; the calendar's shifts and booked overtime count as open.
+    overtime
+        Rows of ``overtime_used``: what the scenario works beyond the calendar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of ``operations``, one row per piece, by resource and start. An operation on a
+        resource without a calendar stays whole.
+    """
+    calendar = table_or_empty(tables, "resource_calendar")
+    opened = calendar[calendar["calendar_kind"].isin(OPEN_KINDS)]
+    extra = overtime[["resource_id", "start_at"]].assign(
+        end_at=overtime["start_at"] + pd.to_timedelta(overtime["hours"], unit="h")
+    )
+    columns = ["resource_id", "start_at", "end_at"]
+    open_ = pd.concat([opened[columns], extra[columns]], ignore_index=True)
+    open_ = union_minutes(open_).rename(columns={"start_at": "_open", "end_at": "_close"})
+    known = operations["resource_id"].isin(open_["resource_id"])
+    joined = operations[known].merge(open_, on="resource_id")
+    joined = joined[(joined["_close"] > joined["start_at"]) & (joined["_open"] < joined["end_at"])]
+    is_first = joined["_open"] <= joined["start_at"]
+    pieces = joined.assign(
+        setup_start_at=joined["setup_start_at"].where(is_first, joined["_open"]),
+        start_at=joined[["start_at", "_open"]].max(axis=1),
+        end_at=joined[["end_at", "_close"]].min(axis=1),
+    )
+    both = pd.concat([pieces[operations.columns], operations[~known]], ignore_index=True)
+    return both.sort_values(["resource_id", "start_at"], kind="stable").reset_index(drop=True)

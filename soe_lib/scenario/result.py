@@ -24,7 +24,7 @@ from soe_lib.scenario.costs import (
 )
 from soe_lib.scenario.difference import moved_operations, moves_summary
 from soe_lib.scenario.fences import with_zone
-from soe_lib.scenario.levers import Lever, pulled_rows
+from soe_lib.scenario.levers import Lever, Split, pulled_rows
 from soe_lib.scenario.orders import LINE_KEY
 from soe_lib.scenario.published import table_or_empty
 from soe_lib.schedule import Problem, Schedule, overtime_used, right_shift, verify
@@ -154,6 +154,7 @@ def measured(
         "num_uncovered_lines": int((~orders["is_covered"].astype(bool)).sum()),
         "tardiness_days": float(orders["tardiness_days"].sum()),
         "overtime_hours": float(used["hours"].sum()),
+        "num_splits": sum(isinstance(lever, Split) for lever in levers),
         "changeover_hours": float(changed["setup_hours"].sum()),
         **moves_summary(moves),
         "late_cost": float(orders["late_cost"].sum()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -153,7 +153,7 @@ def prepare_decision(run: Run, scenario: str = "") -> Pack:
     sentence = (
         f"Nothing is proposed: {off[0].lower()}{off[1:]}"
         if off
-        else headline_of(options, chosen, tasks, approvals, raised, currency)
+        else headline_of(options, chosen, tasks, _titles(approvals, governance), raised, currency)
     )
     run.write(
         commitments=tasks,
@@ -293,15 +293,19 @@ def _valid_until(made: _Made, as_of: pd.Timestamp) -> pd.Timestamp:
     return pd.Timestamp(later.min())  # NaT where there is none
 
 
+def _titles(approvals: pd.DataFrame, governance: Governance) -> list[str]:
+    return [governance.title(role) for role in sorted(set(approvals["approver_role"]))]
+
+
 def headline_of(
     options: pd.DataFrame,
     chosen: str,
     tasks: pd.DataFrame,
-    approvals: pd.DataFrame,
+    approvers: Sequence[str],
     raised: pd.DataFrame,
     currency: str,
 ) -> str:
-    """Return the sentence that opens the page, computed from the pack's tables."""
+    """Return the sentence that opens the page; ``approvers`` are titles of roles."""
     row = options[options["scenario"] == chosen].iloc[0]
     functions = tasks["function"].nunique()
     told = int((tasks["function"] == "customer_service").sum())
@@ -311,9 +315,7 @@ def headline_of(
     else:
         price = f"{abs(saved):,.0f} {currency}".strip()
         effect = f", {price} {'less' if saved >= 0 else 'more'} than doing nothing"
-    needs = sorted(set(approvals["approver_role"]))
-    words = [role.replace("_", " ") for role in needs]
-    approval = f"; it needs the approval of {' and '.join(words)}" if words else ""
+    approval = f"; it needs the approval of {' and '.join(approvers)}" if approvers else ""
     upward = f" and {len(raised)} matters go up to S&OP" if len(raised) > 1 else ""
     upward = " and one matter goes up to S&OP" if len(raised) == 1 else upward
     return (

@@ -156,7 +156,7 @@ def headline_of(comparison: pd.DataFrame, currency: str) -> str:
         )
     saved = _money(-best["delta_total_cost"], currency)
     return (
-        f"{best['title']} costs {saved} less than doing nothing: {best['num_late_lines']:,} late "
+        f"'{best['title']}' saves {saved} against doing nothing: {best['num_late_lines']:,} late "
         f"order lines instead of {first['num_late_lines']:,}, for {best['num_moves']:,} moved "
         f"operations{_spent(best, currency)}{tail}."
     )
@@ -169,6 +169,8 @@ def _spent(best: pd.Series, currency: str) -> str:
         parts.append(f"{hours:,.0f} h of overtime ({cost})")
     if best["expedite_cost"] > 0:
         parts.append(f"expedites of {_money(best['expedite_cost'], currency)}")
+    if best["num_splits"]:
+        parts.append(f"{best['num_splits']} split lots")
     return f", {' and '.join(parts)}" if parts else ""
 
 

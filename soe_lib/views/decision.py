@@ -1,34 +1,31 @@
-"""Page of step 4: what is proposed, who must do what, what would be sent."""
+"""Page of step 4: what is proposed, who must do what until when, and what would be published."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pandas as pd
 
 from soe_lib.run import Run
 from soe_lib.scenario.costs import TERM_WORDS
-from soe_lib.steps.decision import Pack
+from soe_lib.steps.decision import PREVIEW_TABLES, Pack
 from soe_lib.views.blocks import (
     Block,
+    Columns,
     Grid,
     Headline,
-    Live,
     Note,
     Sentences,
     Tile,
+    Tiles,
+    Tone,
     money,
-    tiles,
 )
-from soe_lib.views.page import Page, currency_of
+from soe_lib.views.facts_of_run import moment
+from soe_lib.views.page import Page, blockers, currency_of
+from soe_lib.views.scenarios import comparison_grid, first_screen, signed, with_local_times
 from soe_lib.vocabulary import FUNCTIONS
 
-_PREVIEWS = (
-    ("preview_operations", "APS: schedule version", "aps_schedule"),
-    ("preview_confirmations", "ERP: order confirmations", "erp_confirmations"),
-    ("preview_purchases", "ERP: purchases", "erp_purchases"),
-    ("preview_dispatch_list", "MES: dispatch list", "mes_dispatch"),
-)
+ROWS_PER_FUNCTION = 5
+PREVIEW_ROWS = 5
 
 
 def decision_page(run: Run, pack: Pack) -> Page:
@@ -45,128 +42,274 @@ def decision_page(run: Run, pack: Pack) -> Page:
     Returns
     -------
     Mapping
-        Blocks under ``headline``, ``live``, ``tiles``, ``options``, ``needs``, ``commitments``,
-        ``preview``.
+        Blocks under ``headline``, ``tiles``, ``options``, ``commitments``, ``preview``.
 
     Examples
     --------
     >>> page = decision_page(run, prepare_decision(run))  # doctest: +SKIP
     >>> show(page["commitments"])  # doctest: +SKIP
     """
+    head: list[Block] = [blockers(run), Headline(pack.headline, "warn" if pack.off else "neutral")]
     if pack.off:
-        nothing: list[Block] = []
-        keys = ("live", "tiles", "options", "needs", "commitments", "preview")
-        return {"headline": [Headline(pack.headline, "warn")], **dict.fromkeys(keys, nothing)}
+        off: list[Block] = [Note("Nothing is proposed, so nothing would be published.")]
+        return {"headline": head, **dict.fromkeys(("tiles", "options", "commitments"), off),
+                "preview": off}  # fmt: skip
     return {
-        "headline": [Headline(pack.headline, "neutral")],
-        "live": [Live(lambda: _panel(run), "Decided and signed in the meeting view.")],
+        "headline": head,
         "tiles": [_tiles(run, pack)],
-        "options": _options(pack),
-        "needs": _needs(pack),
-        "commitments": _commitments(pack),
-        "preview": _preview(pack),
+        "options": _options(run, pack),
+        "commitments": _commitments(run, pack),
+        "preview": _preview(run, pack),
     }
 
 
-def _panel(run: Run) -> Any:
-    from soe_lib.views.live.decision_panel import DecisionPanel
-
-    return DecisionPanel(run).widget
-
-
-def _tiles(run: Run, pack: Pack) -> Block:
-    currency = currency_of(run)
+def _tiles(run: Run, pack: Pack) -> Tiles:
     row = pack.options[pack.options["scenario"] == pack.scenario].iloc[0]
+    tasks = pack.commitments
+    soon = int((tasks["due_at"] <= run.as_of + pd.Timedelta(hours=24)).sum())
+    told = int((tasks["function"] == "customer_service").sum())
+    roles = sorted({pack.governance.title(role) for role in pack.approvals["approver_role"]})
+    questions = int((pack.questions["status"] == "unknown").sum())
     until = pack.valid_until_at
-    zone = run.snapshot.site_time_zone
-    shown = "–" if pd.isna(until) else f"{until.tz_convert(zone):%a %d %b %H:%M}"
-    unknown = int((pack.questions["status"] == "unknown").sum())
-    return tiles(
-        Tile("Proposed", str(row["title"]), str(row["levers"])),
-        Tile(
-            "Against doing nothing",
-            money(float(row["delta_total_cost"]), currency),
-            f"{row['delta_num_late_lines']:+,.0f} late order lines",
-            "good" if row["delta_total_cost"] < 0 else "warn",
-        ),
-        Tile("Decide before", shown, "then the first part of it can no longer be done", "warn"),
-        Tile("Commitments", f"{len(pack.commitments):,}", f"{unknown} questions to answer first"),
+    saved = -float(row["delta_total_cost"])
+    tone: Tone = "good" if saved > 0 else "neutral"
+    return Tiles(
+        (
+            Tile("Proposed", row["title"], f"saves {money(saved, currency_of(run))}", tone),
+            Tile("Commitments", f"{len(tasks):,}", f"{soon:,} due within 24 hours"),
+            Tile("Customers to tell", f"{told:,}", "order lines with a new confirmation"),
+            Tile(
+                "Approvals needed",
+                f"{len(pack.approvals):,}",
+                ", ".join(roles) or "only the six signatures",
+                "warn" if roles else "good",
+            ),
+            Tile(
+                "Questions still open",
+                f"{questions:,}",
+                "none may be open at signing",
+                "warn" if questions else "good",
+            ),
+            Tile(
+                "Holds until",
+                moment(until, run, brief=True) or "–",
+                "then its first move begins" if pd.notna(until) else "nothing in it expires",
+                "warn" if pd.notna(until) else "neutral",
+            ),
+        )
     )
 
 
-def _options(pack: Pack) -> list[Block]:
-    terms = pack.money.assign(term=pack.money["term"].map(TERM_WORDS))
-    return [
-        Grid(
-            pack.options.sort_values("total_cost", kind="stable"),
-            title="All scenarios, the cheapest first",
-            table="scenarios",
-            columns=(
-                "title",
-                "status",
-                "total_cost",
-                "delta_total_cost",
-                "num_late_lines",
-                "on_time_pct",
-                "num_moves",
-                "reason",
-            ),
-        ),
-        Grid(terms, title="Money by term", table="decision_money"),
+def _options(run: Run, pack: Pack) -> list[Block]:
+    currency = currency_of(run)
+    terms = pack.money[(pack.money[["do_nothing", "chosen"]].abs() >= 0.5).any(axis=1)]
+    total = {"term": "total", **pack.money[["do_nothing", "chosen", "difference"]].sum().to_dict()}
+    lines = pd.concat([terms, pd.DataFrame([total])], ignore_index=True)
+    shown = pd.DataFrame(
+        {
+            f"in {currency}" if currency else "term": lines["term"].replace(TERM_WORDS),
+            "do nothing": lines["do_nothing"].round(),
+            "proposed": lines["chosen"].round(),
+            "±": lines["difference"].map(signed),
+        }
+    )
+    needs = [
+        f"{pack.governance.title(role)}: {reason}"
+        for role, reason in zip(
+            pack.approvals["approver_role"], pack.approvals["reason"], strict=True
+        )
     ]
-
-
-def _needs(pack: Pack) -> list[Block]:
-    asked = tuple(dict.fromkeys(pack.questions.loc[pack.questions["question"] != "", "question"]))
-    return [
-        Grid(
-            pack.approvals,
-            title="Approvals beside the six signatures",
-            table="approvals",
-            if_none="none: no fence is broken beyond the planner's right.",
+    signs = ", ".join(pack.governance.title(role) for role in pack.governance.signatures)
+    tones: list[Tone] = ["neutral"] * len(terms)
+    right: tuple[Block, ...] = (
+        Sentences(
+            "Needs approval",
+            tuple(needs),
+            tone="warn",
+            if_none="nothing beyond the six signatures.",
         ),
-        Grid(
-            pack.escalations,
-            title="What goes up to S&OP",
-            table="escalations",
+        Sentences(
+            "Goes up to S&OP",
+            tuple(pack.escalations["sentence"]),
+            tone="warn",
             if_none="nothing.",
         ),
-        Sentences("Questions of the pressure test", asked, tone="warn", if_none="none is open."),
+        Note(f"Signed by {signs}."),
+    )
+    return [
+        comparison_grid(first_screen(pack.options), run, "Options"),
+        Columns(
+            (
+                (
+                    Grid(
+                        shown,
+                        title="What it costs and saves",
+                        table="decision_money",
+                        row_tones=(*tones, "good"),
+                        right=("±",),
+                    ),
+                ),
+                right,
+            ),
+            (3, 2),
+        ),
     ]
 
 
-def _commitments(pack: Pack) -> list[Block]:
-    blocks: list[Block] = []
+def _commitments(run: Run, pack: Pack) -> list[Block]:
+    tasks = with_local_times(pack.commitments, run, "due_at")
+    names = {person.person_id: person.name for person in pack.governance.people}
+    found: list[Block] = []
     for function in FUNCTIONS:
-        own = pack.commitments[pack.commitments["function"] == function]
-        title = function.replace("_", " ").capitalize()
-        blocks.append(
+        own = tasks[tasks["function"] == function]
+        title = pack.governance.title(function)
+        if own.empty:
+            found.append(Sentences(title, (), if_none="nothing to commit to."))
+            continue
+        owner = names.get(own["owner_id"].iloc[0], own["owner_id"].iloc[0])
+        shown = pd.DataFrame(
+            {
+                "due": own["due_at"],
+                "commitment": own["text"],
+                "from": own["old_value"],
+                "to": own["new_value"],
+                "money": own["money"].round(),
+            }
+        )
+        if function != "customer_service":  # elsewhere the sentence says both values
+            shown = shown.drop(columns=["from", "to"])
+        shown = shown.loc[:, [name for name in shown if _says(shown[name])]]
+        found.append(
             Grid(
-                own.sort_values("due_at", kind="stable"),
-                title=f"{title}: {len(own):,}",
-                table="commitments",
-                rows=6,
-                columns=("due_at", "text", "old_value", "new_value", "reason_code"),
-                if_none="nothing to do.",
+                shown,
+                title=f"{title}: {len(own):,}, owner {owner}",
+                rows=ROWS_PER_FUNCTION,
             )
         )
-    return blocks
-
-
-def _preview(pack: Pack) -> list[Block]:
-    blocks: list[Block] = [
-        Note("Nothing has been sent; this is what each system would receive."),
-        Grid(pack.messages, title="Facts by system", table="preview_messages"),
-    ]
-    for table, title, name in _PREVIEWS:
-        rows = pack.preview[name]
-        blocks.append(
-            Grid(rows, title=f"{title} ({len(rows):,})", table=table, rows=6, columns=_short(rows))
+    found.append(
+        Grid(
+            pack.commitments.groupby("function", sort=False)
+            .agg(commitments=("commitment_id", "size"), first_due=("due_at", "min"))
+            .reset_index()
+            .assign(first_due=lambda rows: [moment(at, run) for at in rows["first_due"]]),
+            title="All commitments",
+            table="commitments",
         )
-    return blocks
+    )
+    return found
 
 
-def _short(rows: pd.DataFrame) -> tuple[str, ...]:
-    """Columns that hold anything, the first nine of them."""
-    filled = [str(name) for name in rows.columns if rows[name].notna().any()]
-    return tuple(filled[:9])
+def _says(column: pd.Series) -> bool:
+    """Whether a column says anything in any row."""
+    return bool((column.notna() & (column.astype("str") != "") & (column != 0)).any())
+
+
+def _preview(run: Run, pack: Pack) -> list[Block]:
+    counts = pack.messages.pivot_table(
+        index="system", columns="object_type", values="num_messages", aggfunc="sum", fill_value=0
+    )
+    counts.columns = [f"{str(name).replace('_', ' ')}s" for name in counts.columns]
+    receives = {
+        "APS": "the schedule as a new version, its difference, the promises",
+        "ERP": "order confirmations, allocations, purchases to order or expedite",
+        "MES": "the dispatch list of each line, in sequence",
+    }
+    whole = counts.reset_index()
+    whole.insert(1, "receives", whole["system"].map(receives))
+    return [
+        Note(
+            "Nothing has been sent. After six signatures each system receives its facts, is read "
+            "back, and one seal shows that all three agree or which rows differ."
+        ),
+        Grid(whole, title="Facts by system", table="preview_messages"),
+        *_tables(run, pack),
+    ]
+
+
+_HEADS = {
+    "wo_id": "work order",
+    "op_no": "op",
+    "item_id": "item",
+    "resource_id": "line",
+    "resource_before": "line before",
+    "resource_after": "line now",
+    "start_before_at": "start before",
+    "start_after_at": "start now",
+    "start_at": "start",
+    "end_at": "end",
+    "order_id": "order",
+    "line_id": "line no",
+    "customer_id": "customer",
+    "old_confirmed_date": "confirmed before",
+    "new_confirmed_date": "confirmed now",
+    "new_confirmed_qty": "quantity",
+    "reason_code": "reason",
+    "po_id": "purchase order",
+    "supplier_id": "supplier",
+    "old_receipt_date": "receipt before",
+    "new_receipt_at": "receipt now",
+    "planned_qty": "quantity",
+    "is_frozen": "frozen",
+    "sequence_no": "no",
+    "supply_type": "supply",
+    "supply_id": "which",
+    "allocated_qty": "quantity",
+    "available_at": "there at",
+}
+_PREVIEW = (
+    (
+        "aps_schedule",
+        "APS: the new version of the schedule",
+        ("resource_id", "wo_id", "op_no", "item_id", "planned_qty", "start_at", "end_at",
+         "is_frozen"),
+    ),
+    (
+        "aps_changes",
+        "APS: operations that differ from the published schedule",
+        ("wo_id", "op_no", "item_id", "change", "resource_before", "resource_after",
+         "start_before_at", "start_after_at"),
+    ),
+    (
+        "erp_confirmations",
+        "ERP: order confirmations that change",
+        ("order_id", "line_id", "customer_id", "item_id", "action", "old_confirmed_date",
+         "new_confirmed_date", "new_confirmed_qty", "reason_code"),
+    ),
+    (
+        "erp_purchases",
+        "ERP: purchases to order or to expedite",
+        ("action", "po_id", "line_id", "item_id", "supplier_id", "qty", "old_receipt_date",
+         "new_receipt_at", "cost"),
+    ),
+    (
+        "erp_allocations",
+        "ERP: which supply serves which order line",
+        ("order_id", "line_id", "item_id", "supply_type", "supply_id", "allocated_qty",
+         "available_at"),
+    ),
+    (
+        "mes_dispatch",
+        "MES: dispatch list",
+        ("resource_id", "sequence_no", "wo_id", "op_no", "item_id", "planned_qty", "start_at",
+         "end_at", "is_frozen", "change"),
+    ),
+)  # fmt: skip
+
+
+def _tables(run: Run, pack: Pack) -> list[Block]:
+    found: list[Block] = []
+    for name, title, columns in _PREVIEW:
+        rows = pack.preview[name]
+        shown = rows if name != "aps_changes" else rows[rows["change"] != "shifted"]
+        instants = [name for name in columns if isinstance(rows[name].dtype, pd.DatetimeTZDtype)]
+        first = with_local_times(shown[list(columns)].head(PREVIEW_ROWS), run, *instants)
+        found.append(
+            Grid(
+                first.rename(columns=_HEADS),
+                title=f"{title} ({len(shown):,})",
+                table=PREVIEW_TABLES[name],
+                rows=PREVIEW_ROWS,
+                if_none="none.",
+            )
+        )
+    return found

@@ -16,14 +16,22 @@ TONES: dict[str, Tone] = {"recommended": "good", "rejected": "bad"}
 
 
 def first_screen(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return doing nothing, the recommendation and at most three others that none dominates."""
+    """
+    Return doing nothing, the recommendation and at most three others that none dominates.
+
+    Of those that pay: the one with the fewest moves, the one with the fewest late lines, the
+    cheapest.
+    """
     head = comparison.head(1)
     best = comparison[comparison["is_recommended"]]
     rest = comparison[(comparison["status"] == "open") & (comparison["same_as"] == "")]
     chosen = pd.concat([head, best]).drop_duplicates("scenario")
     others = rest[~rest["scenario"].isin(chosen["scenario"])]
-    others = others.sort_values(["total_cost", "num_moves"], kind="stable").head(OTHERS)
-    return pd.concat([chosen, others])
+    others = others[others["delta_total_cost"] < 0]
+    orders = (["num_moves", "total_cost"], ["num_late_lines", "total_cost"], ["total_cost"])
+    picked = [others.sort_values(by, kind="stable").head(1) for by in orders]
+    rest = others.sort_values("total_cost", kind="stable")
+    return pd.concat([chosen, pd.concat([*picked, rest]).drop_duplicates("scenario").head(OTHERS)])
 
 
 def comparison_grid(rows: pd.DataFrame, run: Run, title: str) -> Grid:
@@ -32,13 +40,13 @@ def comparison_grid(rows: pd.DataFrame, run: Run, title: str) -> Grid:
     shown = pd.DataFrame(
         {
             "scenario": rows["title"],
-            "verdict": rows["status"].where(rows["same_as"] == "", "no different"),
+            "verdict": verdicts(rows),
             "total": rows["total_cost"].round(),
             "± total": rows["delta_total_cost"].map(signed),
             "late lines": rows["num_late_lines"],
             "± late": rows["delta_num_late_lines"].map(signed),
             "lateness": (rows["late_cost"] + rows["lost_margin"]).round(),
-            "levers": spent.round(),
+            "lever cost": spent.round(),
             "changeovers": rows["changeover_cost"].round(),
             "unrest": rows["change_cost"].round(),
             "moves": rows["num_moves"],
@@ -62,6 +70,12 @@ def comparison_grid(rows: pd.DataFrame, run: Run, title: str) -> Grid:
         row_tones=tones,
         right=("± total", "± late"),
     )
+
+
+def verdicts(rows: pd.DataFrame) -> pd.Series:
+    """Return the verdict on each scenario in a word or two."""
+    words = rows["status"].where(rows["same_as"] == "", "no different")
+    return words.where((rows["scenario"] != "do_nothing") | rows["is_recommended"], "baseline")
 
 
 def signed(value: float) -> str:

@@ -10,6 +10,7 @@ from soe_lib.charts import plot_gantt, plot_scenario_costs
 from soe_lib.charts.theme import AMBER, BLUE, PURPLE, TEAL
 from soe_lib.run import Run
 from soe_lib.scenario.difference import DECIDED_CHANGES
+from soe_lib.scenario.floor import working_pieces
 from soe_lib.scenario.published import published_schedule
 from soe_lib.steps.what_if import Explored
 from soe_lib.views.blocks import (
@@ -32,6 +33,8 @@ from soe_lib.views.scenarios import comparison_grid, first_screen, why, with_loc
 
 GANTT_DAYS = 10
 """Days that the picture shows; the whole schedule is in its table."""
+CAPACITY_WEEKS = 2
+"""Weeks from the snapshot on whose load is summed."""
 MOST_BARS = 500
 STAYS = "as without intervention"
 CHANGE_WORDS = {
@@ -115,10 +118,11 @@ def _headline(run: Run, explored: Explored) -> list[Block]:
     tiles = Tiles(
         (
             Tile(
-                "Saved against doing nothing",
+                "Saved",
                 money(saved, currency),
                 f"{money(best['total_cost'], currency)} instead of "
-                f"{money(first['total_cost'], currency)}",
+                f"{money(first['total_cost'], currency)}; {money(spent, currency)} of it for "
+                "overtime and expedites",
                 tone,
             ),
             Tile(
@@ -132,12 +136,6 @@ def _headline(run: Run, explored: Explored) -> list[Block]:
                 money(float(best["late_cost"] + best["lost_margin"]), currency),
                 f"{best['tardiness_days']:,.0f} days over all lines",
                 "neutral",
-            ),
-            Tile(
-                "Spent on it",
-                money(spent, currency),
-                f"{best['overtime_hours']:,.0f} h of overtime, expedites "
-                f"{money(float(best['expedite_cost']), currency)}",
             ),
             Tile(
                 "Operations that move",
@@ -160,7 +158,7 @@ def _comparison(run: Run, explored: Explored) -> list[Block]:
     rows = explored.comparison
     shown = first_screen(rows)
     rest = rows[~rows["scenario"].isin(shown["scenario"])]
-    found: list[Block] = [comparison_grid(shown, run, ""), why(shown)]
+    found: list[Block] = [comparison_grid(shown, run, "Against doing nothing"), why(shown)]
     if len(rest):
         found.append(comparison_grid(rest, run, "Dominated, no different, or dearer"))
         found.append(why(rest))
@@ -208,6 +206,9 @@ def _gantt(run: Run, explored: Explored) -> list[Block]:
     published = published_schedule(run.tables, run.as_of)
     published = published.astype({"op_no": "int64", "split_no": "int64"})
     ghosts = joined.loc[joined["change"] != STAYS, [*key, "label"]].merge(published, on=key)
+    overtime = explored.of("scenario_overtime")
+    joined = working_pieces(joined, run.tables, overtime)
+    ghosts = working_pieces(ghosts, run.tables, overtime)
     row = _row(explored)
     zone = str(run.words("snapshot").get("site_time_zone", "UTC"))
     figure = plot_gantt(
@@ -238,7 +239,7 @@ def _moves(run: Run, explored: Explored) -> list[Block]:
             "without": decided["start_before_at"],
             "now": decided["start_after_at"],
             "zone": decided["zone"],
-            "price": decided["change_cost"],
+            "unrest": decided["change_cost"],
         }
     )
     lines = explored.of("scenario_promise_moves")
@@ -290,6 +291,8 @@ def _moves(run: Run, explored: Explored) -> list[Block]:
 def _capacity(explored: Explored) -> list[Block]:
     rows = explored.tables["scenario_capacity"]
     first, best = explored.comparison.iloc[0]["scenario"], _row(explored)["scenario"]
+    soon = sorted(rows["week_start_date"].unique())[:CAPACITY_WEEKS]
+    rows = rows[rows["week_start_date"].isin(soon)]
     summed = rows.groupby(["scenario", "resource_id"], as_index=False)[
         ["load_hours", "available_hours", "overtime_hours"]
     ].sum()
@@ -300,18 +303,19 @@ def _capacity(explored: Explored) -> list[Block]:
     days = (last[best] - last[first]).dt.total_seconds() / 86_400
     shown = pd.DataFrame(
         {
-            "load without [h]": before["load_hours"],
-            "load now [h]": after["load_hours"],
-            "of it overtime [h]": after["overtime_hours"],
+            "work without [h]": before["load_hours"],
+            "work now [h]": after["load_hours"],
+            "overtime now [h]": after["overtime_hours"],
+            "load without [%]": 100 * before["load_hours"] / before["available_hours"],
             "load now [%]": 100 * after["load_hours"] / after["available_hours"],
             "last job ends earlier by [days]": -days.reindex(after.index),
         }
     ).round(1)
-    shown = shown.sort_values("load now [%]", ascending=False).rename_axis("resource")
+    shown = shown.sort_values("load without [%]", ascending=False).rename_axis("resource")
     return [
         Grid(
             shown.reset_index(),
-            title="Capacity over the horizon, the tightest first",
+            title=f"Capacity of the next {CAPACITY_WEEKS} weeks, the tightest line first",
             table="scenario_capacity",
         )
     ]
@@ -336,8 +340,10 @@ def _pressure(run: Run, explored: Explored) -> list[Block]:
         Facts(
             f"'{best['title']}'",
             tuple(
-                (subject, sentence.partition(": ")[2] or sentence)
-                for subject, sentence in zip(own["subject"], own["sentence"], strict=True)
+                (subject, f"{_STATUS_WORDS[status]}: {sentence.partition(': ')[2] or sentence}")
+                for subject, status, sentence in zip(
+                    own["subject"], own["status"], own["sentence"], strict=True
+                )
             ),
         )
     ]
