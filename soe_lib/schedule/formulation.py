@@ -80,9 +80,8 @@ class LinearModel:
         self.solver_name = solver or default_solver()
         self._model = mip.Model(sense=mip.MINIMIZE, solver_name=self.solver_name)
         if self.solver_name == mip.CBC:
-            import mip.cbc
-
-            _ = mip.cbc.cbclib.Cbc_deleteModel  # as for HiGHS above
+            # mip has imported its module by now; as for HiGHS above
+            _ = sys.modules["mip.cbc"].cbclib.Cbc_deleteModel
         self._model.verbose = 0
         known = mip.__version__ == KNOWN_VERSION and self.solver_name == mip.HIGHS
         self._bulk: Bulk | None = None
