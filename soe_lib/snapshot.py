@@ -98,7 +98,14 @@ class Snapshot:
 
 
 def take_snapshot(source: Source, as_of: pd.Timestamp, workspace: Workspace) -> Snapshot:
-    loaded, rejected, counts = typed_tables(source, as_of)
+    raw = read_tables(source, as_of)
+    loaded: dict[str, pd.DataFrame] = {}
+    rejected: dict[str, pd.DataFrame] = {}
+    counts: dict[str, dict[str, Any]] = {}
+    for name in TABLES:
+        if name not in raw:
+            continue
+        loaded[name], rejected[name], counts[name] = _load(raw[name], source, as_of, loaded)
     manifest: dict[str, Any] = {
         "source": source.name,
         "as_of": as_of.isoformat(),
@@ -119,28 +126,6 @@ def take_snapshot(source: Source, as_of: pd.Timestamp, workspace: Workspace) -> 
                 workspace.write_parquet(folder / "quarantine" / f"{name}.parquet", rejected[name])
         workspace.write_json(folder / "manifest.json", manifest)
     return load_snapshot(folder)
-
-
-def typed_tables(
-    source: Source, as_of: pd.Timestamp
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], dict[str, dict[str, Any]]]:
-    """
-    Read and validate what a source supplies; nothing is written.
-
-    Returns
-    -------
-    tuple
-        By canonical table: good rows, rejected rows (``rule``, ``line`` beside the raw cells) and
-        counts of the manifest.
-    """
-    raw = read_tables(source, as_of)
-    loaded: dict[str, pd.DataFrame] = {}
-    rejected: dict[str, pd.DataFrame] = {}
-    counts: dict[str, dict[str, Any]] = {}
-    for name in TABLES:
-        if name in raw:
-            loaded[name], rejected[name], counts[name] = _load(raw[name], source, as_of, loaded)
-    return loaded, rejected, counts
 
 
 def load_snapshot(path: str | Path) -> Snapshot:

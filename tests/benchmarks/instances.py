@@ -33,15 +33,31 @@ def shared(name: str) -> Path:
 def read_problem(source_name: str, folder: Path, as_of: pd.Timestamp) -> Problem:
     """Read a folder of raw CSV files through the SQL of ``sources/<source_name>``."""
     from soe_lib.schedule.build import build_problem
-    from soe_lib.snapshot import typed_tables
-    from soe_lib.sources import load_source
+    from soe_lib.sources import load_source, read_tables
 
     source = load_source(source_name, SOURCES, {f"SOE_{source_name.upper()}": str(folder)})
-    tables, rejected, _ = typed_tables(source, as_of)
-    for name, rows in rejected.items():
-        if len(rows):
-            raise SystemExit(f"{folder}: {name}: {len(rows)} rows rejected, e.g. {rows.iloc[0]}")
+    tables = {
+        name: _typed(name, raw.rows, source.site_time_zone)
+        for name, raw in read_tables(source, as_of).items()
+    }
     return build_problem(tables, as_of, horizon_weeks=WEEKS)
+
+
+def _typed(name: str, rows: pd.DataFrame, time_zone: str) -> pd.DataFrame:
+    """Cast to the contract in memory; a cell that cannot be cast stops the benchmark."""
+    from soe_lib.cast import cast_column
+    from soe_lib.tables import TABLES
+
+    columns: dict[str, pd.Series] = {}
+    for column in TABLES[name].contracts:
+        if column.name not in rows:
+            columns[column.name] = pd.Series(index=rows.index, dtype=column.dtype)
+            continue
+        columns[column.name], bad = cast_column(rows[column.name], column, time_zone)
+        if bad.any():
+            cell = rows.loc[bad.idxmax(), column.name]
+            raise SystemExit(f"{name}: row {bad.idxmax()}: {column.name} cannot be '{cell}'")
+    return pd.DataFrame(columns)
 
 
 def read_plant(folder: Path) -> Problem:
