@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +15,7 @@ from scipy import sparse
 from soe_lib.schedule.buckets import daily_grid
 from soe_lib.schedule.build import build_problem
 from soe_lib.schedule.formulation import LinearModel
+from soe_lib.schedule.neighbourhood import Neighbourhood, NeighbourhoodError, exact_order
 from soe_lib.schedule.problem import Problem, ProblemError
 from soe_lib.schedule.programme import INFINITE, Programme
 from soe_lib.schedule.relaxation import LEAVES_OUT, Relaxation, lower_bound
@@ -220,3 +224,39 @@ def test_bound_is_never_above_a_schedule(seed: int) -> None:
         assert coarse.value <= value + 1e-6
         assert fine.value <= value + 1e-6
         assert 0 <= coarse.gap_pct(value) <= 100
+
+
+def _neighbourhood(seed: int, count: int) -> Neighbourhood:
+    rng = np.random.default_rng(seed)
+    return Neighbourhood(
+        labels=tuple(f"op {k}" for k in range(count)),
+        run=rng.integers(20, 90, count).astype(float),
+        first_setup=rng.integers(0, 40, count).astype(float),
+        setup=rng.integers(0, 40, (count, count)).astype(float),
+        release=rng.integers(0, 120, count).astype(float),
+        due=rng.integers(60, 400, count).astype(float),
+        weight=rng.integers(1, 9, count) / 10,
+        setup_price=0.05,
+    )
+
+
+@pytest.mark.parametrize("solver", ["", "CBC"])
+def test_exact_order_equals_brute_force(solver: str) -> None:
+    """Tests that the small programme finds the cheapest of all orders, from any start."""
+    for seed in range(4 if not solver else 2):
+        work = _neighbourhood(seed, 6)
+        best = min(work.cost(np.array(p)) for p in itertools.permutations(range(6)))
+        found = exact_order(work, np.arange(6), max_seconds=20, solver=solver)
+        assert found.is_proven
+        assert found.cost == pytest.approx(best, abs=1e-4)
+        assert found.cost <= found.start_cost
+        assert work.cost(found.order) == pytest.approx(found.cost)
+
+
+def test_exact_order_says_what_does_not_fit() -> None:
+    """Tests that a window that is too short is a sentence that names the operations."""
+    work = dataclasses.replace(_neighbourhood(1, 4), limit=90.0)
+    with pytest.raises(NeighbourhoodError, match="op 0, op 1, op 2, op 3 do not fit"):
+        exact_order(work, np.arange(4))
+    with pytest.raises(NeighbourhoodError, match="too many"):
+        exact_order(_neighbourhood(1, 13), np.arange(13))
