@@ -48,8 +48,19 @@ def clause_cost(problem: Problem, demand: np.ndarray, late_days: np.ndarray) -> 
     Returns
     -------
     numpy.ndarray
-        [money]
+        Penalty and lost margin. [money]
     """
+    late, lost = clause_parts(problem, demand, late_days)
+    return late + lost
+
+
+def clause_parts(
+    problem: Problem,
+    demand: np.ndarray,
+    late_days: np.ndarray,
+    never: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return penalty and lost margin apart; ``never`` marks lines that are not delivered."""
     clauses = problem.clauses
     assert clauses is not None  # the problem fills it
     beyond = late_days - clauses.free_days[demand]
@@ -62,7 +73,9 @@ def clause_cost(problem: Problem, demand: np.ndarray, late_days: np.ndarray) -> 
     )
     cost = np.where(is_late, np.minimum(cost, clauses.cap[demand]), 0.0)
     is_lost = late_days > clauses.lost_after_days[demand] + 1e-9
-    return cost + np.where(is_lost, clauses.lost[demand], 0.0)
+    if never is not None:
+        is_lost |= never
+    return cost, np.where(is_lost, clauses.lost[demand], 0.0)
 
 
 def open_minutes(

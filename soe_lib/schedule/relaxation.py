@@ -42,12 +42,15 @@ class Bound:
         Lower bound on lateness + overtime + expedited receipts. [money]
     bucket_minutes
         Length of the buckets it was found with. [min]
+    until_minutes
+        End of the buckets: what leaves later, or never, counts as late until then. [min]
     leaves_out
         What it does not see, in sentences.
     """
 
     value: float
     bucket_minutes: float
+    until_minutes: float
     leaves_out: tuple[str, ...] = LEAVES_OUT
 
     def gap_pct(self, value: float) -> float:
@@ -81,7 +84,7 @@ def lower_bound(
     solved = model.solve(max_seconds=max_seconds) == "optimal"
     # the solver meets its constraints to about 1e-7: give that away
     value = max(model.value * (1 - 1e-6) - TINY, 0.0) if solved else 0.0
-    return Bound(value, step_minutes)
+    return Bound(value, step_minutes, float(grid[-1]))
 
 
 class Relaxation:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,8 +19,9 @@ def report(seed: int) -> None:
     from soe_lib.schedule import solve, verify
     from soe_lib.schedule.build import build_problem
     from soe_lib.schedule.relaxation import Relaxation, lower_bound
-    from soe_lib.snapshot import typed_tables
+    from soe_lib.snapshot import take_snapshot
     from soe_lib.sources import SourceError, load_source
+    from soe_lib.workspace import Workspace
 
     try:
         source = load_source("demo", ROOT / "params" / "sources")
@@ -26,7 +29,8 @@ def report(seed: int) -> None:
         print(f"\ndemo plant: not there yet ({error})")
         return
     as_of = pd.Timestamp(source.default_as_of).tz_convert("UTC")
-    tables, _, _ = typed_tables(source, as_of)
+    with tempfile.TemporaryDirectory() as folder:
+        tables = take_snapshot(source, as_of, Workspace(Path(folder))).tables
     problem = build_problem(tables, as_of, site_time_zone=source.site_time_zone)
     solve(problem, ScheduleParams(seed=seed, iterations=1000))
     started = time.perf_counter()
