@@ -41,7 +41,6 @@ from soe_lib.schedule.work import (
     DUE,
     END,
     FAMILY,
-    FIRST_OP,
     IS_FIRM,
     IS_PLAIN,
     ITEM,

@@ -14,7 +14,6 @@ from soe_lib.schedule.lots import SECONDARY, Lots, build_lots
 from soe_lib.schedule.problem import NEVER, Clauses, Problem
 from soe_lib.schedule.recipes import build_recipes, exploded, routing_family
 from soe_lib.schedule.secondary import build_labour, build_tools
-
 from soe_lib.tables import TABLES
 
 

@@ -18,6 +18,8 @@ from numba import njit
 from soe_lib.schedule.clock import end_at, start_at, worked_at
 from soe_lib.schedule.work import (
     ALTERNATE,
+    BASE_RESOURCE,
+    BUCKET_FIRST,
     CAP,
     COST,
     DUE,
@@ -54,8 +56,6 @@ from soe_lib.schedule.work import (
     START,
     STAYS,
     UNREST,
-    BASE_RESOURCE,
-    BUCKET_FIRST,
     Field,
     State,
 )

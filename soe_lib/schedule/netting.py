@@ -297,9 +297,7 @@ def _pass_down(
             for j in range(recipes.need_offset[k], recipes.need_offset[k + 1]):
                 part = int(recipes.need_item[j])
                 if made[part]:
-                    need = Need(
-                        due, 1.0, next_op + k - low, qty * float(recipes.need_per_unit[j])
-                    )
+                    need = Need(due, 1.0, next_op + k - low, qty * float(recipes.need_per_unit[j]))
                     waiting.setdefault(part, []).append(need)
     return next_op + high - low
 

@@ -42,9 +42,7 @@ def build_recipes(
         op_family=pd.Index(family_ids).get_indexer(family.tolist()).astype(np.int64),
         op_setup=np.zeros(len(heads)),
         alt_offset=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        alt_resource=pd.Index(resource_ids)
-        .get_indexer(routing["resource_id"])
-        .astype(np.int64),
+        alt_resource=pd.Index(resource_ids).get_indexer(routing["resource_id"]).astype(np.int64),
         alt_minutes_per_unit=minutes_per_unit(routing, rows["resource"]),
         alt_minutes_fixed=routing["setup_minutes"].fillna(0.0).to_numpy(float),
         alt_preference=routing["preference"].to_numpy(float),
@@ -113,9 +111,7 @@ def _needs(
     ].rename(columns={"parent_item_id": "item_id", "op_no": "bom_op"})
     known = operations.groupby("item_id")["op_no"].agg(set)
     lines = lines[lines["component_item_id"].isin(items) & lines["item_id"].isin(known.index)]
-    has_op = [
-        op in known[item] for item, op in zip(lines["item_id"], lines["bom_op"], strict=True)
-    ]
+    has_op = [op in known[item] for item, op in zip(lines["item_id"], lines["bom_op"], strict=True)]
     lines = lines.assign(has_op=np.array(has_op, bool))
     joined = operations.merge(lines, on="item_id")
     here = np.where(

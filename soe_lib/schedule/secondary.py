@@ -40,9 +40,7 @@ def build_labour(rows: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> Labou
             "skill": table["skill_code"].to_numpy(),
             "begin": ((begin - as_of).dt.total_seconds() / 60).to_numpy(float),
             "end": ((end - as_of).dt.total_seconds() / 60).to_numpy(float),
-            "heads": table["actual_headcount"]
-            .fillna(table["planned_headcount"])
-            .to_numpy(float),
+            "heads": table["actual_headcount"].fillna(table["planned_headcount"]).to_numpy(float),
         }
     )
     skills = tuple(sorted(known["skill"].unique()))

@@ -149,9 +149,7 @@ def covered_at(
 
 
 @njit(cache=True)
-def supply_insert(
-    times: np.ndarray, amounts: np.ndarray, count: int, at: float, qty: float
-) -> int:
+def supply_insert(times: np.ndarray, amounts: np.ndarray, count: int, at: float, qty: float) -> int:
     """Insert a supply event in order of time; return the new count."""
     k = count
     while k > 0 and times[k - 1] > at:
