@@ -62,7 +62,7 @@ def build_problem(
     money = money or MoneyParams()
     fences = fences or FenceParams()
     notes: list[str] = []
-    rows = {name: tables.get(name, TABLES[name].empty()) for name in TABLES}
+    rows = {name: tables[name] if name in tables else TABLES[name].empty() for name in TABLES}
     resources = rows["resource"].sort_values("resource_id").reset_index(drop=True)
     resource_ids = tuple(resources["resource_id"].tolist())
     calendar = build_calendar(rows, resource_ids, as_of, notes)

@@ -32,6 +32,7 @@ def shared(name: str) -> Path:
 
 def read_problem(source_name: str, folder: Path, as_of: pd.Timestamp) -> Problem:
     """Read a folder of raw CSV files through the SQL of ``sources/<source_name>``."""
+    from soe_lib.params import MoneyParams
     from soe_lib.schedule.build import build_problem
     from soe_lib.sources import load_source, read_tables
 
@@ -40,7 +41,11 @@ def read_problem(source_name: str, folder: Path, as_of: pd.Timestamp) -> Problem
         name: _typed(name, raw.rows, source.site_time_zone)
         for name, raw in read_tables(source, as_of).items()
     }
-    return build_problem(tables, as_of, horizon_weeks=WEEKS)
+    # the benchmarks count lateness alone: no changeover, overtime or holding has a price
+    money = MoneyParams(
+        changeover_cost_per_hour=0.0, overtime_cost_per_hour=0.0, holding_pct_per_year=0.0
+    )
+    return build_problem(tables, as_of, horizon_weeks=WEEKS, money=money)
 
 
 def _typed(name: str, rows: pd.DataFrame, time_zone: str) -> pd.DataFrame:
