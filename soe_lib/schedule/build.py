@@ -14,6 +14,7 @@ from soe_lib.schedule.lots import SECONDARY, Lots, build_lots
 from soe_lib.schedule.problem import NEVER, Clauses, Problem
 from soe_lib.schedule.recipes import build_recipes, exploded, routing_family
 from soe_lib.schedule.secondary import build_labour, build_tools
+from soe_lib.schedule.urgency import with_urgency
 from soe_lib.tables import TABLES
 
 
@@ -31,6 +32,7 @@ def build_problem(
     money: MoneyParams | None = None,
     fences: FenceParams | None = None,
     horizon_weeks: int = 12,
+    plan_lots: bool | None = None,
 ) -> Problem:
     """
     Build the problem of a snapshot.
@@ -49,6 +51,9 @@ def build_problem(
         Prices and fences where the feed has none.
     horizon_weeks
         Weeks of open demand that are looked at. [weeks]
+    plan_lots
+        Whether the engine makes lots for demand that stock, receipts and work orders do not cover;
+        by default only where the feed has no open work order (else planning them is the ERP's).
 
     Returns
     -------
@@ -157,9 +162,10 @@ def build_problem(
         labour=labour,
         tools=tools,
         holding_per_day=money.holding_pct_per_year / 100 / 365,
+        is_planning=(len(lots.lots) == 0) if plan_lots is None else plan_lots,
         notes=tuple(notes),
     )
-    return problem
+    return with_urgency(problem)
 
 
 def _change_cost(start: np.ndarray, fences: FenceParams, money: MoneyParams) -> np.ndarray:
