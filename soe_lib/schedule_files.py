@@ -113,7 +113,8 @@ def _wrong_cells(path: Path, rejected: pd.DataFrame) -> list[str]:
     raw = pd.read_csv(path, dtype=str, keep_default_na=False)
     contract = TABLES[path.stem]
     shared = [column for column in raw.columns if column in rejected]
-    cells = rejected[shared].astype("str").replace({"nan": "", "None": "", "<NA>": ""})
+    cells = rejected[shared].astype("str").fillna("")
+    cells = cells.replace({"nan": "", "None": "", "<NA>": ""})
     places: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(raw[shared].itertuples(index=False, name=None)):
         places.setdefault(tuple(str(cell).strip() for cell in row), []).append(number + 2)
