@@ -9,7 +9,7 @@ where they cost the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -78,6 +78,36 @@ def supplies(
         ("",) * len(stock) + tuple(str(k) for k in dated) + tuple(lot_names[k] for k in made)
         + tuple(str(k) for k in range(len(bought))),
     )  # fmt: skip
+
+
+def without(supply: Supply, item: np.ndarray, at: np.ndarray, qty: np.ndarray) -> Supply:
+    """
+    Return what is left of a supply when operations have taken theirs.
+
+    Each takes the latest supply that is there when its run starts, so that early supply is left
+    to order lines; what comes later can only make more choices, so this never fails when the
+    simulation has not.
+    """
+    wanted = np.zeros(int(max([0, *supply.item, *item])) + 1, bool)
+    wanted[supply.item] = True
+    taken = np.flatnonzero(wanted[item] & (qty > TINY)) if len(item) else np.zeros(0, np.int64)
+    if not len(taken):
+        return supply
+    left = supply.qty.copy()
+    of_item: dict[int, list[int]] = {}
+    for s in np.lexsort((np.arange(len(supply.at)), supply.at)).tolist():
+        if supply.kind[s] != "purchase":
+            of_item.setdefault(int(supply.item[s]), []).append(s)
+    for k in taken[np.argsort(at[taken], kind="stable")].tolist():
+        rest = float(qty[k])
+        for s in reversed(of_item.get(int(item[k]), [])):
+            if supply.at[s] <= at[k] + 1e-6 and left[s] > TINY:
+                part = min(rest, float(left[s]))
+                left[s] -= part
+                rest -= part
+                if rest <= TINY:
+                    break
+    return replace(supply, qty=np.where(left > TINY, left, 0.0))
 
 
 def peg(

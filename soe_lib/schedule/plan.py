@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from soe_lib.schedule.clock import Clock, build_clock
+from soe_lib.schedule.clock import Clock
 from soe_lib.schedule.dispatch import active_lots, all_due, operation_due, run_dispatch
-from soe_lib.schedule.netting import firm_minutes, made_items
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.timing import Timing, run_decode
 from soe_lib.schedule.work import (
@@ -24,7 +23,6 @@ from soe_lib.schedule.work import (
     BASE_RESOURCE,
     FAMILY,
     FIXED_SETUP,
-    IS_LAST,
     ITEM,
     LOT,
     MACHINE,
@@ -52,8 +50,6 @@ class Plan:
         One boolean per dated supply, then one per item: paid to be early.
     booked
         One boolean per calendar interval: overtime that is worked.
-    is_bought
-        One boolean per job: an order line's quantity that is bought new.
     """
 
     field: Field
@@ -62,7 +58,6 @@ class Plan:
     lot_due: list[float]
     expedited: np.ndarray
     booked: np.ndarray
-    is_bought: np.ndarray
     recipe_step: np.ndarray
     need_item: np.ndarray
     alt_tool: np.ndarray
@@ -103,7 +98,7 @@ class Plan:
         field = self.field._replace(machine=self.field.machine.copy())
         return Plan(
             field, state, self.clock, self.lot_due, self.expedited.copy(), self.booked.copy(),
-            self.is_bought, self.recipe_step, self.need_item, self.alt_tool, self.alt_skill,
+            self.recipe_step, self.need_item, self.alt_tool, self.alt_skill,
             self.alt_heads,
         )  # fmt: skip
 
@@ -178,34 +173,35 @@ def new_plan(problem: Problem) -> Plan:
     within = np.arange(firm_ops, len(field.op_i)) - field.lot_i[lot, 0]
     step = np.full(len(field.op_i), -1, np.int64)
     step[firm_ops:] = recipes.offset[field.lot_i[lot, ITEM]] + within
-    published = np.flatnonzero(problem.op_start < NEVER / 2)
-    order = published[np.lexsort((published, problem.op_start[published]))]
-    field.op_i[order, RANK] = np.arange(len(order))
-    made = made_items(problem)
-    target = field.job_target
-    is_order = target < field.orders
-    item = np.full(len(target), -1, np.int64)
-    item[is_order] = problem.demand_item[target[is_order]]
-    lead = np.where(is_order, np.maximum(problem.item_lead_minutes[item], 0.0), -1.0)
-    bought = is_order & (state.job_lot < 0) & (field.job_time == lead)
-    has_stock = np.zeros(len(problem.item_ids), bool)
-    has_stock[problem.on_hand > 0] = True
-    bought &= ~((field.job_time <= 0) & has_stock[item])
-    del made
-    return Plan(
+    plan = Plan(
         field,
         state,
         clock,
         jobs.lot_due,
         np.zeros(len(problem.supply_item) + len(problem.item_ids), bool),
         np.ones(len(problem.calendar.begin), bool),
-        bought,
         step,
         np.concatenate([problem.need_item, recipes.need_item]).astype(np.int64),
         np.concatenate([problem.alt_tool, recipes.alt_tool]).astype(np.int64),
         np.concatenate([problem.alt_skill, recipes.alt_skill]).astype(np.int64),
         np.concatenate([problem.alt_heads, recipes.alt_heads]).astype(float),
     )
+    order, published = published_order(problem, plan)
+    known = order[published[order]]
+    field.op_i[known, RANK] = np.arange(len(known))
+    return plan
+
+
+def published_order(problem: Problem, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """Return active operations as published (what is not published last), and which are."""
+    f, s = plan.field, plan.state
+    active = active_lots(s, f)[f.op_i[:, LOT]]
+    latest = operation_due(f, s, all_due(f, plan.lot_due))
+    start = np.concatenate([problem.op_start, np.full(len(f.op_i) - problem.num_operations, NEVER)])
+    published = start < NEVER / 2
+    key = np.where(published, start, latest)
+    order = np.lexsort((np.arange(len(key)), latest, key, ~published, -f.op_i[:, STAYS]))
+    return _lot_order(f, order[active[order]]), published
 
 
 def place_published(problem: Problem, plan: Plan) -> None:
@@ -216,20 +212,12 @@ def place_published(problem: Problem, plan: Plan) -> None:
     """
     f, s = plan.field, plan.state
     firm_ops = problem.num_operations
-    active = active_lots(s, f)[f.op_i[:, LOT]]
-    latest = operation_due(f, s, all_due(f, plan.lot_due))
+    order, published = published_order(problem, plan)
     start = np.concatenate([problem.op_start, np.full(len(f.op_i) - firm_ops, NEVER)])
-    published = start < NEVER / 2
-    key = np.where(published, start, latest)
-    order = np.lexsort(
-        (np.arange(len(key)), latest, key, ~published, -np.maximum(f.op_i[:, STAYS], 0))
-    )
-    order = _lot_order(f, order[active[order]])
     alternate = f.op_i[:, ALT_FIRST].copy()
     machines = len(f.machine)
     rows: list[list[int]] = [[] for _ in range(machines)]
     free = np.zeros(machines)
-    fastest = firm_minutes(problem)
     for o in order.tolist():
         first, count = int(f.op_i[o, ALT_FIRST]), int(f.op_i[o, ALT_COUNT])
         choices = np.arange(first, first + count)
@@ -247,7 +235,6 @@ def place_published(problem: Problem, plan: Plan) -> None:
         rows[best[1]].append(o)
         alternate[o] = best[2]
         free[best[1]] = best[0]
-    del fastest
     count = np.array([len(row) for row in rows], np.int64)
     sequence = np.full((machines, max([1, *count])), -1, np.int32)
     for m, row in enumerate(rows):
@@ -283,6 +270,3 @@ def place_by_rule(problem: Problem, plan: Plan, rule: str) -> np.ndarray:
         plan.state.place[o, MACHINE] = m
         plan.state.place[o, ALTERNATE] = alt
     return start
-
-
-__all__ = ["IS_LAST", "Plan", "build_clock", "new_plan", "place_by_rule", "place_published"]

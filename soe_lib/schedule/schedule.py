@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.schedule.netting import TINY
-from soe_lib.schedule.pegging import clause_cost, peg, promise_tables, promised, supplies
+from soe_lib.schedule.pegging import (
+    clause_cost,
+    peg,
+    promise_tables,
+    promised,
+    supplies,
+    without,
+)
 from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.timing import Timing
@@ -21,6 +28,8 @@ from soe_lib.schedule.work import (
     ITEM,
     LOT,
     MACHINE,
+    NEED_COUNT,
+    NEED_FIRST,
     NUM_OPS,
     PER_LOT,
     PER_UNIT,
@@ -175,17 +184,14 @@ def _promises(
     has_ops = f.lot_i[:, NUM_OPS] > 0
     last = f.lot_i[:, FIRST_OP] + f.lot_i[:, NUM_OPS] - 1
     end[has_ops] = timing.end[last[has_ops]]
-    spoken = np.zeros(len(f.lot_i))  # what the lot owes to operations that consume it
-    own = (s.job_lot >= 0) & (f.job_target >= f.orders)
-    np.add.at(spoken, s.job_lot[own], f.job_qty[own])
-    free = np.maximum(s.lot_qty - spoken, 0.0)
+    sold = np.bincount(problem.demand_item, problem.demand_qty, minlength=len(problem.item_ids))
     bought = [
-        (int(problem.demand_item[d]), float(f.job_qty[j]), float(f.job_time[j]))
-        for j, d in enumerate(f.job_target.tolist())
-        if d < f.orders and s.job_lot[j] < 0 and plan.is_bought[j]
+        (int(i), float(sold[i]), max(float(problem.item_lead_minutes[i]), 0.0))
+        for i in np.flatnonzero((sold > 0) & ~problem.item_is_made)
     ]
     labels = [f"{names[k]}/{split[k]}" for k in lots]
-    supply = supplies(problem, f.lot_i[lots, ITEM], free[lots], end[lots], labels, bought)
+    supply = supplies(problem, f.lot_i[lots, ITEM], s.lot_qty[lots], end[lots], labels, bought)
+    supply = without(supply, *_consumption(problem, plan, timing))
     placed = timing.end[timing.end < NEVER / 2]
     horizon = float(placed.max()) if len(placed) else 0.0
     if len(problem.demand_due):
@@ -202,6 +208,29 @@ def _promises(
     ]
     rows = as_made if cost[1] < cost[0] - 1e-6 else by_policy
     return promise_tables(problem, supply, rows, horizon, instants)
+
+
+def _consumption(
+    problem: Problem, plan: Plan, timing: Timing
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return item, instant and quantity of everything that operations take."""
+    f, s = plan.field, plan.state
+    ops = np.flatnonzero((s.place[:, MACHINE] >= 0) & (timing.end < NEVER / 2))
+    count = f.op_i[ops, NEED_COUNT]
+    op = np.repeat(ops, count)
+    within = np.arange(len(op)) - np.repeat(np.cumsum(count) - count, count)
+    need = f.op_i[op, NEED_FIRST] + within
+    qty = f.need_f[need, 0] * s.lot_qty[f.op_i[op, LOT]] + f.need_f[need, 1]
+    item, at = plan.need_item[need], timing.start[op]
+    rows = timing.bought  # what is bought for them is no supply for order lines
+    if len(rows):
+        key = pd.MultiIndex.from_arrays([op, need])
+        own = key.get_indexer(
+            pd.MultiIndex.from_arrays([rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64)])
+        )
+        qty = qty.copy()
+        qty[own] -= rows[:, 2]
+    return item, at, qty
 
 
 def _planned_pegs(
