@@ -12,7 +12,8 @@ from soe_lib.tables import TABLES
 AS_OF = pd.Timestamp("2026-01-05", tz="UTC")
 
 
-def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+def typed_table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows as a canonical table, all columns typed."""
     contract = TABLES[name]
     given = pd.DataFrame(rows)
     columns: dict[str, pd.Series] = {}
@@ -164,4 +165,4 @@ def small_plant(
                 "is_partial_allowed": False,
             }
         )
-    return {name: _table(name, rows) for name, rows in tables.items()}
+    return {name: typed_table(name, rows) for name, rows in tables.items()}
