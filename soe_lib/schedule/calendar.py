@@ -54,7 +54,7 @@ def _by_resource(
     table: pd.DataFrame, resource_ids: tuple[str, ...], as_of: pd.Timestamp
 ) -> list[np.ndarray]:
     """Begin and end of the rows of each resource. [min]"""
-    number = pd.Index(resource_ids).get_indexer(table["resource_id"])
+    number = pd.Index(resource_ids).get_indexer(pd.Index(table["resource_id"]))
     order = np.argsort(number, kind="stable")
     begin = (table["start_at"] - as_of).dt.total_seconds().to_numpy(float) / 60
     end = (table["end_at"] - as_of).dt.total_seconds().to_numpy(float) / 60

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("plan", type=Path)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--iterations", type=int, default=10**9)
+    parser.add_argument("--iterations", type=int, default=0, help="moves, instead of seconds")
     parser.add_argument("--rule", default="", help="a dispatch rule instead of the search")
     arguments = parser.parse_args()
 
@@ -49,10 +49,11 @@ def main() -> None:
         # writing and checking what was found takes a moment that grows with the plant
         reserve = 0.4 + len(problem.demand_qty) / 20_000 * 4.0
         left = max(arguments.seconds - loaded - reserve, 0.2)
-        params = ScheduleParams(
-            seed=arguments.seed, iterations=arguments.iterations, time_limit_seconds=left
-        )
-        schedule = solve(problem, params)
+        if arguments.iterations:
+            params = ScheduleParams(seed=arguments.seed, iterations=arguments.iterations)
+            schedule = solve(problem, params)
+        else:
+            schedule = solve(problem, ScheduleParams(seed=arguments.seed), seconds=left)
     solved = process_age()
     write_plan(arguments.plan, problem, schedule)
     written = process_age()

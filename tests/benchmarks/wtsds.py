@@ -27,8 +27,7 @@ def solve_instance(name: str, seconds: float, seed: int) -> tuple[float, int]:
     with tempfile.TemporaryDirectory() as folder:
         instance = shared("data") / "wtsds" / f"{name}.instance"
         problem = read_wtsds(instance, Path(folder))
-    params = ScheduleParams(seed=seed, iterations=10**9, time_limit_seconds=seconds)
-    schedule = solve(problem, params)
+    schedule = solve(problem, ScheduleParams(seed=seed), seconds=seconds)
     value = float(schedule.promises["late_cost"].sum())
     return value, len(verify(problem, schedule))
 
