@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from soe_lib.params import Params, ParamsError, load_params
+from soe_lib.params import ParamsError, load_params
 from soe_lib.run import RunError, project_root
 from soe_lib.workspace import Workspace, WorkspaceError
 
@@ -161,6 +161,7 @@ def _new_source(arguments: argparse.Namespace) -> int:
 
 
 def _schedule(arguments: argparse.Namespace) -> int:
+    from soe_lib.params import Params
     from soe_lib.schedule.problem import ProblemError
     from soe_lib.schedule_files import schedule_folder
 
