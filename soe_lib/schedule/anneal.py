@@ -32,6 +32,7 @@ from soe_lib.schedule.moves import (
     save_op,
     save_row,
     shift_block,
+    swap_with_stock,
 )
 from soe_lib.schedule.work import (
     ALT_COUNT,
@@ -53,8 +54,8 @@ from soe_lib.schedule.work import (
     STAYS,
 )
 
-INSERT, SWAP, BLOCK, FAMILY_BLOCK, FLOOR_CHANGE, LOT_CHANGE, CROSS_SWAP = range(7)
-NUM_KINDS = 7
+INSERT, SWAP, BLOCK, FAMILY_BLOCK, FLOOR_CHANGE, LOT_CHANGE, CROSS_SWAP, STOCK_SWAP = range(8)
+NUM_KINDS = 8
 
 
 @njit(cache=True, _nrt=False, inline="always")
@@ -294,6 +295,30 @@ def try_lot(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, _nrt=False)
+def try_stock(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
+    """Serve an order line from stock that another line of the item has, and that one from a lot."""
+    o = choose_op(f, s, rng, active, num)
+    if o < 0:
+        return False
+    lot = f.op_i[o, LOT]
+    item = f.lot_i[lot, ITEM]
+    job = s.lot_job[lot]
+    first, last = f.stock_offset[item], f.stock_offset[item + 1]
+    if f.lot_i[lot, IS_FIRM] == 1 or f.lot_i[lot, IS_PLAIN] == 0 or job < 0 or last == first:
+        return False
+    while s.job_next[job] >= 0 and draw(rng) < 0.5:
+        job = s.job_next[job]
+    if f.job_target[job] >= f.orders:
+        return False
+    start = pick(rng, last - first)
+    for k in range(last - first):
+        other = f.stock_job[first + (start + k) % (last - first)]
+        if s.job_lot[other] < 0 and s.job_time[other] <= 0:
+            return swap_with_stock(f, s, x, v, job, other)
+    return False
+
+
+@njit(cache=True, _nrt=False)
 def try_cross(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Exchange two operations of different machines, where both may run on the other's."""
     o = choose_op(f, s, rng, active, num)
@@ -338,6 +363,8 @@ def propose(f, s, x, v, rng, active, num, kind, may_reroute):  # type: ignore[no
         return try_floor(f, s, x, v, rng, active, num)
     if kind == LOT_CHANGE:
         return try_lot(f, s, x, v, rng, active, num)
+    if kind == STOCK_SWAP:
+        return try_stock(f, s, x, v, rng, active, num)
     return may_reroute and try_cross(f, s, x, v, rng, active, num)
 
 

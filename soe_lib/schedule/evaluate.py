@@ -168,7 +168,7 @@ def linked_floor(f, s, x, o):  # type: ignore[no-untyped-def]
         if s.job_lot[j] >= 0:
             at = max(at, lot_end(f, s, x, s.job_lot[j]))
         else:
-            at = max(at, f.job_time[j])
+            at = max(at, s.job_time[j])
     return at
 
 
@@ -180,8 +180,8 @@ def late_cost(f, s, x, lot, at):  # type: ignore[no-untyped-def]
     while j >= 0:
         d = f.job_target[j]
         if d < f.orders:
-            if f.parts[d] == 1:
-                cost += clause_cost(f.order, d, max(at, f.ready[d]) - f.order[d, DUE_AT])
+            if f.target_offset[d + 1] - f.target_offset[d] == 1:
+                cost += clause_cost(f.order, d, at - f.order[d, DUE_AT])
             elif x.order_stamp[d] != x.number[STAMP]:
                 x.order_stamp[d] = x.number[STAMP]
                 x.order_list[x.number[ORDERS]] = d
@@ -476,10 +476,12 @@ def evaluate(f, s, x, limit):  # type: ignore[no-untyped-def]
 @njit(cache=True, _nrt=False)
 def split_cost(f, s, x, d):  # type: ignore[no-untyped-def]
     """Return the cost of an order line that several lots serve: late by its last part."""
-    at = f.ready[d]
+    at = 0.0
     for j in range(f.target_offset[d], f.target_offset[d + 1]):
         if s.job_lot[j] >= 0:
             at = max(at, lot_end(f, s, x, s.job_lot[j]))
+        else:
+            at = max(at, s.job_time[j])
     if at >= 1e14:
         return INFEASIBLE
     return clause_cost(f.order, d, at - f.order[d, DUE_AT])
@@ -556,7 +558,7 @@ def refresh(f, s, o):  # type: ignore[no-untyped-def]
         while j >= 0:
             d = f.job_target[j]
             if d < f.orders:
-                if f.parts[d] > 1 or f.ready[d] > f.order[d, DUE_AT]:
+                if f.target_offset[d + 1] - f.target_offset[d] > 1:
                     due = -1.0
                 due = min(due, f.order[d, DUE_AT])
             j = s.job_next[j]

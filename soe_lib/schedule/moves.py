@@ -12,7 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from soe_lib.schedule.evaluate import mark, mark_range, refresh, set_trial, take_out
+from soe_lib.schedule.evaluate import (
+    ORDERS,
+    STAMP,
+    mark,
+    mark_range,
+    refresh,
+    set_trial,
+    take_out,
+)
 from soe_lib.schedule.work import (
     ALTERNATE,
     COST,
@@ -47,6 +55,9 @@ class Saved(NamedTuple):
     job: np.ndarray
     job_lot: np.ndarray
     job_next: np.ndarray
+    job_time: np.ndarray
+    stock: np.ndarray  # item whose free stock changed, once
+    stock_left: np.ndarray
     number: np.ndarray
 
 
@@ -68,6 +79,9 @@ def saved(field: Field, state: State) -> Saved:
         job=np.zeros(jobs, np.int64),
         job_lot=np.zeros(jobs, np.int64),
         job_next=np.zeros(jobs, np.int64),
+        job_time=np.zeros(jobs),
+        stock=np.full(1, -1, np.int64),
+        stock_left=np.zeros(1),
         number=np.zeros(4, np.int64),
     )
 
@@ -108,14 +122,20 @@ def save_lot(s, v, lot):  # type: ignore[no-untyped-def]
     v.lot_job[n] = s.lot_job[lot]
     v.number[LOTS] = n + 1
     j = s.lot_job[lot]
-    n = v.number[JOBS]
     while j >= 0:
-        v.job[n] = j
-        v.job_lot[n] = s.job_lot[j]
-        v.job_next[n] = s.job_next[j]
-        n += 1
+        save_job(s, v, j)
         j = s.job_next[j]
-    v.number[JOBS] = n
+
+
+@njit(cache=True, _nrt=False)
+def save_job(s, v, j):  # type: ignore[no-untyped-def]
+    """Save where a job is served."""
+    n = v.number[JOBS]
+    v.job[n] = j
+    v.job_lot[n] = s.job_lot[j]
+    v.job_next[n] = s.job_next[j]
+    v.job_time[n] = s.job_time[j]
+    v.number[JOBS] = n + 1
 
 
 @njit(cache=True, _nrt=False)
@@ -143,6 +163,9 @@ def restore(s, v, x):  # type: ignore[no-untyped-def]
     for n in range(v.number[JOBS] - 1, -1, -1):
         s.job_lot[v.job[n]] = v.job_lot[n]
         s.job_next[v.job[n]] = v.job_next[n]
+        s.job_time[v.job[n]] = v.job_time[n]
+    if v.stock[0] >= 0:
+        s.stock_left[v.stock[0]] = v.stock_left[0]
     for n in range(v.number[LOTS] - 1, -1, -1):
         s.lot_qty[v.lot[n]] = v.lot_qty[n]
         s.lot_job[v.lot[n]] = v.lot_job[n]
@@ -153,6 +176,7 @@ def forget(v):  # type: ignore[no-untyped-def]
     """Empty the saved things."""
     for k in range(4):
         v.number[k] = 0
+    v.stock[0] = -1
 
 
 @njit(cache=True, _nrt=False)
@@ -328,3 +352,36 @@ def move_job(f, s, x, v, job, lot):  # type: ignore[no-untyped-def]
         s.lot_qty[old] = 0.0
         return True
     return requantify(f, s, x, v, old)
+
+
+@njit(cache=True, _nrt=False)
+def swap_with_stock(f, s, x, v, job, other):  # type: ignore[no-untyped-def]
+    """
+    Serve ``job`` from the stock that ``other`` has, and ``other`` from the lot of ``job``.
+
+    False where the stock is not enough for it.
+    """
+    lot = s.job_lot[job]
+    item = f.lot_i[lot, ITEM]
+    left = s.stock_left[item] + f.job_qty[other] - f.job_qty[job]
+    if left < -1e-6:
+        return False
+    v.stock[0] = item
+    v.stock_left[0] = s.stock_left[item]
+    save_lot(s, v, lot)
+    save_job(s, v, other)
+    s.stock_left[item] = left
+    unlink(s, lot, job)
+    s.job_lot[job] = -1
+    s.job_next[job] = -1
+    s.job_time[job] = 0.0
+    link(s, lot, other)
+    s.job_time[other] = 1e15
+    for j in (job, other):  # an order line in several parts is late by its last one
+        d = f.job_target[j]
+        if f.target_offset[d + 1] - f.target_offset[d] > 1:
+            if x.order_stamp[d] != x.number[STAMP]:
+                x.order_stamp[d] = x.number[STAMP]
+                x.order_list[x.number[ORDERS]] = d
+                x.number[ORDERS] += 1
+    return requantify(f, s, x, v, lot)

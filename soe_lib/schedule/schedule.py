@@ -257,7 +257,7 @@ def _planned_pegs(
             if k >= 0:
                 rows.append((d, k, qty))
             continue
-        for k in dated.get((int(problem.demand_item[d]), max(float(f.job_time[j]), 0.0)), ()):
+        for k in dated.get((int(problem.demand_item[d]), max(float(s.job_time[j]), 0.0)), ()):
             taken = min(qty, float(left[k]))
             if taken > TINY:
                 rows.append((d, k, taken))

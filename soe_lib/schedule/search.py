@@ -24,7 +24,7 @@ from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.timing import Timing
 from soe_lib.schedule.work import LOT, MACHINE, START, STAYS, Field, State
 
-SHARE = np.cumsum([0.45, 0.15, 0.08, 0.07, 0.08, 0.10, 0.07])
+SHARE = np.cumsum([0.44, 0.15, 0.08, 0.07, 0.08, 0.09, 0.07, 0.02])
 """Probability of each kind of move, cumulative."""
 CHUNKS = 200
 FIRST_RAMP, LAST_RAMP = 1.0, 20.0

@@ -130,7 +130,7 @@ def adopt(problem: Problem, old: Plan) -> Plan | None:
     if not same:
         return None
     state = plan.state
-    for name in ("lot_qty", "lot_job", "job_next", "job_lot", "floor_at"):
+    for name in ("lot_qty", "lot_job", "job_next", "job_lot", "job_time", "stock_left", "floor_at"):
         getattr(state, name)[:] = getattr(old.state, name)
     plan.place(old.state.sequence, old.state.count, old.state.place[:, 1].copy())
     return plan

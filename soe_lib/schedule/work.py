@@ -57,12 +57,11 @@ class Field(NamedTuple):
     bucket_w: np.ndarray  # by resource and bucket: minutes worked before it begins
     bucket_price: np.ndarray  # price of one unit short in the bucket, before the ramp
     order: np.ndarray
-    parts: np.ndarray  # by order: parts that lots make
-    ready: np.ndarray  # by order: when the parts that no lot makes are there [min]
     target_offset: np.ndarray
     job_target: np.ndarray
     job_qty: np.ndarray
-    job_time: np.ndarray
+    stock_offset: np.ndarray  # jobs of order lines of each item
+    stock_job: np.ndarray
     lot_i: np.ndarray
     rule: np.ndarray
     mates_offset: np.ndarray  # planned lot slots of each item
@@ -80,6 +79,8 @@ class State(NamedTuple):
     lot_job: np.ndarray  # first job of each lot, -1 none
     job_next: np.ndarray
     job_lot: np.ndarray
+    job_time: np.ndarray  # when a job that no lot serves is served; 0 from stock [min]
+    stock_left: np.ndarray  # stock of each item that no job takes
     sequence: np.ndarray  # operations by machine, rows padded
     count: np.ndarray
     bucket_of: np.ndarray  # bucket of each need of each operation
@@ -92,7 +93,7 @@ def expand(problem: Problem) -> tuple[Field, State, Clock, Jobs]:
     jobs = net(problem)
     orders = len(problem.demand_qty)
     lots, lot_of_job = _lots(problem, jobs)
-    op_i, op_f, firm_of_op = _operations(problem, lots)
+    op_i, op_f = _operations(problem, lots)
     alternates = _alternates(problem)
     buckets = _buckets(problem)
     clock = build_clock(problem)
@@ -101,6 +102,7 @@ def expand(problem: Problem) -> tuple[Field, State, Clock, Jobs]:
     target = targets[order_of_job]
     target_offset = np.searchsorted(target, np.arange(orders + len(op_i) + 1)).astype(np.int64)
     job_lot = lot_of_job[order_of_job]
+    stock = _jobs_by_item(problem, target)
     need_bucket, need_f = _needs(problem, buckets)
     resource = np.repeat(np.arange(len(problem.resource_ids)), problem.stations)
     machine = np.column_stack(
@@ -143,12 +145,11 @@ def expand(problem: Problem) -> tuple[Field, State, Clock, Jobs]:
         bucket_w=_bucket_minutes(clock, buckets[1]),
         bucket_price=_bucket_prices(problem, jobs, buckets),
         order=order,
-        parts=np.bincount(target[(job_lot >= 0) & (target < orders)], minlength=orders),
-        ready=_ready(orders, target, job_lot, np.array(jobs.time, float)[order_of_job]),
         target_offset=target_offset,
         job_target=target,
         job_qty=np.array(jobs.qty, float)[order_of_job],
-        job_time=np.array(jobs.time, float)[order_of_job],
+        stock_offset=stock[0],
+        stock_job=stock[1],
         lot_i=lots,
         rule=np.column_stack(
             [problem.item_lot_min, problem.item_lot_multiple, problem.item_lot_max, holding]
@@ -157,7 +158,8 @@ def expand(problem: Problem) -> tuple[Field, State, Clock, Jobs]:
         mates=by_item.astype(np.int64),
         has_unrest=bool((op_f[:, UNREST] > 0).any()),
     )
-    state = _state(problem, field, jobs, job_lot, buckets, firm_of_op)
+    time = np.array(jobs.time, float)[order_of_job]
+    state = _state(problem, field, jobs, job_lot, time, buckets)
     return field, state, clock, jobs
 
 
@@ -197,7 +199,7 @@ def _has_in_house(problem: Problem, made: np.ndarray) -> np.ndarray:
     return found
 
 
-def _operations(problem: Problem, lots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _operations(problem: Problem, lots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return packed rows of all operations: firm ones first, planned ones by slot."""
     recipes = problem.recipes
     firm, firm_ops = len(problem.lot_ids), problem.num_operations
@@ -244,7 +246,7 @@ def _operations(problem: Problem, lots: np.ndarray) -> tuple[np.ndarray, np.ndar
     op_f[firm_ops:, FIXED_SETUP] = recipes.op_setup[own]
     published = problem.op_start < NEVER / 2
     op_f[:firm_ops, UNREST] = np.where(published, problem.op_change_cost, 0.0)
-    return op_i, op_f, step
+    return op_i, op_f
 
 
 def _alternates(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -310,11 +312,13 @@ def _buckets(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(offset, np.int64), np.array(at, float), np.array(room, float)
 
 
-def _ready(orders: int, target: np.ndarray, lot: np.ndarray, time: np.ndarray) -> np.ndarray:
-    found = np.zeros(orders)
-    fixed = (lot < 0) & (target < orders)
-    np.maximum.at(found, target[fixed], time[fixed])
-    return found
+def _jobs_by_item(problem: Problem, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the jobs of order lines by item: offset and jobs."""
+    own = np.flatnonzero(target < len(problem.demand_qty))
+    item = problem.demand_item[target[own]]
+    order = np.argsort(item, kind="stable")
+    offset = np.searchsorted(item[order], np.arange(len(problem.item_ids) + 1))
+    return offset.astype(np.int64), own[order]
 
 
 def _bucket_minutes(clock: Clock, at: np.ndarray) -> np.ndarray:
@@ -364,8 +368,8 @@ def _state(
     field: Field,
     jobs: Jobs,
     job_lot: np.ndarray,
+    job_time: np.ndarray,
     buckets: tuple,
-    firm_of_op: np.ndarray,
 ) -> State:
     ops, lots = len(field.op_i), len(field.lot_i)
     machines = len(field.machine)
@@ -402,12 +406,28 @@ def _state(
         lot_job=lot_job,
         job_next=job_next,
         job_lot=job_lot.copy(),
+        job_time=np.where(job_lot >= 0, NEVER, job_time),
+        stock_left=_stock_left(problem, field, job_lot, job_time),
         sequence=np.full((machines, width), -1, np.int32),
         count=np.zeros(machines, np.int64),
         bucket_of=np.zeros(int(field.op_i[:, NEED_COUNT].sum()) + 1, np.int64),
         used=np.zeros(len(buckets[1])),
         room=buckets[2].copy(),
     )
+
+
+def _stock_left(
+    problem: Problem, field: Field, job_lot: np.ndarray, job_time: np.ndarray
+) -> np.ndarray:
+    """Return the stock of each item that no job takes; none of items that operations take."""
+    left = problem.on_hand.astype(float).copy()
+    own = (job_lot < 0) & (job_time <= 0)
+    target = field.job_target
+    sold = own & (target < field.orders)
+    np.subtract.at(left, problem.demand_item[target[sold]], field.job_qty[sold])
+    left[problem.need_item] = 0.0
+    left[problem.recipes.need_item] = 0.0
+    return np.maximum(left, 0.0)
 
 
 def lot_size(problem: Problem, item: int, qty: float) -> float:
