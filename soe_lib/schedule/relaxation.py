@@ -17,7 +17,7 @@ from scipy import sparse
 from soe_lib.schedule.aggregate import Aggregate, build_aggregate
 from soe_lib.schedule.buckets import DAY, daily_grid, open_minutes
 from soe_lib.schedule.formulation import LinearModel
-from soe_lib.schedule.problem import NEVER, Problem, ProblemError
+from soe_lib.schedule.problem import Problem, ProblemError
 from soe_lib.schedule.programme import INFINITE
 
 LEAVES_OUT = (
@@ -29,6 +29,8 @@ LEAVES_OUT = (
 )
 """What the bound does not see; each of these can only make the true optimum dearer."""
 TINY = 1e-7
+LARGE = 2_000_000
+"""Work and order lines times buckets above which a bound takes weeks for the far future."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def lower_bound(
     problem: Problem,
     *,
     step_minutes: float = DAY,
-    daily_for: float = NEVER,
+    daily_for: float | None = None,
     max_seconds: float = INFINITE,
 ) -> Bound:
     """
@@ -75,11 +77,17 @@ def lower_bound(
     step_minutes
         Length of a bucket [min]; shorter is tighter and slower.
     daily_for
-        Minute after which buckets are weeks. [min]
+        Minute after which buckets are weeks [min]; None: never on a plant of usual size, after
+        30 days on a very large one, where the bound is looser for it.
     max_seconds
         Limit; a bound that is cut short is 0. [s]
     """
-    grid = daily_grid(problem, step_minutes=step_minutes, daily_for=daily_for)
+    grid = daily_grid(problem, step_minutes=step_minutes)
+    size = len(problem.recipes.alt_resource) + len(problem.alt_resource) + len(problem.demand_qty)
+    if daily_for is None and size * len(grid) > LARGE:
+        daily_for = 30 * DAY
+    if daily_for is not None:
+        grid = daily_grid(problem, step_minutes=step_minutes, daily_for=daily_for)
     model = LinearModel(build_aggregate(problem, grid).programme)
     solved = model.solve(max_seconds=max_seconds) == "optimal"
     # the solver meets its constraints to about 1e-7: give that away

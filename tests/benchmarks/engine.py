@@ -26,7 +26,11 @@ PLANTS: dict[str, tuple[str, tuple[int, ...]]] = {
     "L": ("--skus 2000 --lines 60 --orders 20000 --weeks 12", (60,)),
 }
 SEEDS = {"S": 1, "M": 2, "L": 3}
-BOUND_BUCKETS = {"S": (360.0, 1e15), "M": (1440.0, 1e15), "L": (1440.0, 30 * 1440.0)}
+BOUND_BUCKETS: dict[str, tuple[float, float | None]] = {
+    "S": (240.0, None),
+    "M": (1440.0, None),
+    "L": (1440.0, 30 * 1440.0),
+}
 DOORS = {("S", 5): 122, ("S", 60): 102, ("M", 10): 540, ("M", 60): 490, ("L", 60): 2950}
 OTHERS = {
     "frePPLe 9.18, default": {"S": "300", "M": "12,558", "L": "-"},
