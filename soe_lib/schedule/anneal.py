@@ -38,6 +38,7 @@ from soe_lib.schedule.work import (
     ALT_COUNT,
     ALT_FIRST,
     ALTERNATE,
+    BUCKET_FIRST,
     COST,
     DUE,
     END,
@@ -54,8 +55,10 @@ from soe_lib.schedule.work import (
     STAYS,
 )
 
-INSERT, SWAP, BLOCK, FAMILY_BLOCK, FLOOR_CHANGE, LOT_CHANGE, CROSS_SWAP, STOCK_SWAP = range(8)
-NUM_KINDS = 8
+INSERT, SWAP, BLOCK, FAMILY_BLOCK, FLOOR_CHANGE, LOT_CHANGE, CROSS_SWAP, STOCK_SWAP, TRADE = range(
+    9
+)
+NUM_KINDS = 9
 
 
 @njit(cache=True, _nrt=False, inline="always")
@@ -349,6 +352,65 @@ def try_cross(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, _nrt=False)
+def send_to(f, s, x, v, o, floor, at):  # type: ignore[no-untyped-def]
+    """Release an operation at an instant and put it where its machine is at another, later one."""
+    m = s.place[o, MACHINE]
+    r = f.machine[m, 0]
+    save_row(s, v, m)
+    save_op(s, v, o)
+    s.floor_at[o] = floor
+    refresh(f, s, o)
+    a = find(s, m, o)
+    p = position_at(s, m, worked_at(f.clock_offset, f.clock, r, at), f.machine[m, 2])
+    if p > a:
+        p -= 1
+    p = min(max(p, f.machine[m, 2]), s.count[m] - 1)
+    if p == a:
+        mark_range(x, m, a, a)
+    else:
+        shift_block(s, x, m, a, 1, p)
+
+
+@njit(cache=True, _nrt=False)
+def try_trade(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
+    """Give an early component to an operation that waits for it; one that has it waits instead."""
+    o = choose_op(f, s, rng, active, num)
+    if o < 0 or f.op_i[o, NEED_COUNT] == 0:
+        return False
+    k = pick(rng, f.op_i[o, NEED_COUNT])
+    c = f.need_bucket[f.op_i[o, NEED_FIRST] + k]
+    if c < 0:
+        return False
+    late = s.bucket_of[f.op_i[o, BUCKET_FIRST] + k]
+    if late <= f.bucket_offset[c]:
+        return False
+    first, last = f.user_offset[c], f.user_offset[c + 1]
+    start = pick(rng, last - first)
+    for step in range(min(last - first, 200)):
+        other = f.user[first + (start + step) % (last - first)]
+        if s.place[other, MACHINE] < 0 or f.op_i[other, STAYS] > 0 or other == o:
+            continue
+        early = -1
+        for j in range(f.op_i[other, NEED_COUNT]):
+            if f.need_bucket[f.op_i[other, NEED_FIRST] + j] == c:
+                early = s.bucket_of[f.op_i[other, BUCKET_FIRST] + j]
+        if early >= late or early < 0:
+            continue
+        r = f.machine[s.place[other, MACHINE], 0]
+        at = start_at(f.clock_offset, f.clock, r, s.op[other, START])
+        if draw(rng) < 0.5 and s.op[o, DUE] > 0 and s.op[o, DUE] < 1e16:
+            own = f.machine[s.place[o, MACHINE], 0]
+            aim = s.op[o, DUE] - s.op[o, RUN] * (1.0 + 2.0 * draw(rng))
+            at = max(start_at(f.clock_offset, f.clock, own, max(aim, 0.0)), f.bucket_at[early])
+        floor = f.bucket_at[early] if early > f.bucket_offset[c] else 0.0
+        wait = f.bucket_at[late]
+        send_to(f, s, x, v, other, wait, wait + 1.0)
+        send_to(f, s, x, v, o, floor, at)
+        return True
+    return False
+
+
+@njit(cache=True, _nrt=False)
 def propose(f, s, x, v, rng, active, num, kind, may_reroute):  # type: ignore[no-untyped-def]
     """Apply one move of a kind; False when there is none."""
     if kind == INSERT:
@@ -365,6 +427,8 @@ def propose(f, s, x, v, rng, active, num, kind, may_reroute):  # type: ignore[no
         return try_lot(f, s, x, v, rng, active, num)
     if kind == STOCK_SWAP:
         return try_stock(f, s, x, v, rng, active, num)
+    if kind == TRADE:
+        return try_trade(f, s, x, v, rng, active, num)
     return may_reroute and try_cross(f, s, x, v, rng, active, num)
 
 

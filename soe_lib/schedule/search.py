@@ -22,14 +22,24 @@ from soe_lib.schedule.moves import saved
 from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.timing import Timing
-from soe_lib.schedule.work import LOT, MACHINE, START, STAYS, Field, State
+from soe_lib.schedule.work import LOT, MACHINE, RUN, START, STAYS, Field, State
 
-SHARE = np.cumsum([0.44, 0.15, 0.08, 0.07, 0.08, 0.09, 0.07, 0.02])
+SHARE = np.cumsum([0.40, 0.13, 0.07, 0.06, 0.08, 0.09, 0.07, 0.02, 0.08])
 """Probability of each kind of move, cumulative."""
 CHUNKS = 200
-FIRST_RAMP, LAST_RAMP = 1.0, 20.0
-HOT_SHARE, COLD_SHARE = 0.1, 0.001
-"""Temperatures as shares of the median cost of a bad move at the start."""
+TRIAL_MOVES = 2000
+RAMP_UP = 20.0
+"""Price of missing components over the first 70 % of the search, from once to this many times."""
+LAST_RAMP = 200.0
+"""And over the rest, times this: at the end nothing may be short, however little."""
+HOT = 2.0
+"""First temperature, in mean costs of delay by one mean run."""
+COLD_SHARE = 0.04
+"""Last temperature as a share of the first."""
+LONG_SEARCH = 5000.0
+"""Moves per operation from which on the full temperature pays."""
+WARM_SHARE = 0.15
+"""Share of the temperature when the search starts from an answer that it should keep to."""
 
 
 @dataclass
@@ -50,9 +60,9 @@ def search(
     time_limit: float,
     may_reroute: bool,
     seconds: float | None = None,
+    is_warm: bool = False,
 ) -> Found:
     """Anneal a plan; see :func:`solve.solve` for the parameters."""
-    began = time.perf_counter()
     work = plan.copy()
     f, s = work.field, work.state
     movable = np.flatnonzero(f.op_i[:, STAYS] == 0)
@@ -61,23 +71,28 @@ def search(
         return found
     keep_waits(f, s, timing.start)
     x, v = scratch(f, s), saved(f, s)
-    x.money[RAMP] = FIRST_RAMP
+    x.money[RAMP] = 1.0
     if not settle(f, s, x):
         found.how["note"] = "the start contradicts itself: kept as it is"
         return found
     rng = np.array([(seed + 1) * 0x9E3779B97F4A7C15 % (1 << 64) | 1], np.uint64)
     tally = np.zeros((NUM_KINDS, 3), np.int64)
-    scale = bad_move(f, s, x, v, rng, movable, may_reroute)
-    hot, cold = HOT_SHARE * scale, COLD_SHARE * scale
+    anneal(f, s, x, v, rng, movable, len(movable), 0, 1.0, 1.0, SHARE, may_reroute, tally)
+    began = time.perf_counter()  # whatever had to be compiled is
+    scale = delay_scale(problem, f, s, movable) * (WARM_SHARE if is_warm else 1.0)
     total = iterations
     done = 0
     if seconds is not None:
-        trial = 2000
-        tick = time.perf_counter()
-        anneal(f, s, x, v, rng, movable, len(movable), trial, hot, hot, SHARE, may_reroute, tally)
-        rate = trial / max(time.perf_counter() - tick, 1e-6)
-        total = max(int(rate * seconds), trial)
-        done = trial
+        anneal(
+            f, s, x, v, rng, movable, len(movable), TRIAL_MOVES, scale, scale, SHARE, may_reroute,
+            tally,
+        )  # fmt: skip
+        rate = TRIAL_MOVES / max(time.perf_counter() - began, 1e-6)
+        total = max(int(rate * seconds), TRIAL_MOVES)
+        done = TRIAL_MOVES
+    effort = min(1.0, total / len(movable) / LONG_SEARCH)
+    hot = HOT * scale * effort**0.2
+    cold = COLD_SHARE * hot
     step = max(total // CHUNKS, 1)
     while done < total:
         share = done / total
@@ -91,7 +106,7 @@ def search(
         now = min(step, total - done)
         first = hot * (cold / hot) ** share
         last = hot * (cold / hot) ** min(1.0, share + now / total)
-        x.money[RAMP] = FIRST_RAMP * (LAST_RAMP / FIRST_RAMP) ** min(1.0, share * 1.25)
+        x.money[RAMP] = ramp(share)
         anneal(f, s, x, v, rng, movable, len(movable), now, first, last, SHARE, may_reroute, tally)
         done += now
         if seconds is not None:
@@ -109,12 +124,19 @@ def search(
     return found
 
 
-def bad_move(
-    f: Field, s: State, x: Scratch, v: Any, rng: np.ndarray, movable: np.ndarray, may: bool
-) -> float:
-    """Return the mean cost of a move on a line: total cost per operation, at least a trifle."""
-    total = x.money[LOCAL] + x.money[SHORT] + x.money[SPLIT_ORDERS]
-    return max(float(total) / max(len(movable), 1), 1e-3)
+def ramp(share: float) -> float:
+    """Return how many times the price of missing components counts, after a share of the search."""
+    last = LAST_RAMP ** min(1.0, max(0.0, (share - 0.7) * 4.0))
+    return RAMP_UP ** min(1.0, share * 1.4) * last
+
+
+def delay_scale(problem: Problem, f: Field, s: State, movable: np.ndarray) -> float:
+    """Return what it costs to delay a mean order line by a mean run; moves trade about this."""
+    on = movable[s.place[movable, MACHINE] >= 0]
+    run = float(s.op[on, RUN].mean()) if len(on) else 1.0
+    weight = problem.demand_weight[problem.demand_weight > 0]
+    per_day = float(weight.mean()) if len(weight) else 0.0
+    return max(per_day * run / 1440.0, 0.01 * float(problem.changeover_cost.mean()), 1e-3)
 
 
 @njit(cache=True)

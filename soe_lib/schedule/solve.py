@@ -81,6 +81,7 @@ def solve(
     found = search(
         problem, plan, timing, seed=params.seed, iterations=params.iterations,
         time_limit=params.time_limit_seconds, may_reroute=may_reroute, seconds=seconds,
+        is_warm=not label.startswith("dispatch"),
     )  # fmt: skip
     how.update(found.how)
     for candidate, starts in found.plans:
@@ -106,7 +107,7 @@ def _start(
     if start is not None and start.plan is not None:
         plan = adopt(problem, start.plan)
         if plan is not None:
-            return plan, _frozen_floor(problem, plan), str(start.summary.get("method", "given"))
+            return plan, _frozen_floor(problem, plan), "given schedule"
     plan = new_plan(problem)
     published = problem.op_start < NEVER / 2
     if len(published) and published.mean() >= 0.5:

@@ -62,6 +62,8 @@ class Field(NamedTuple):
     job_qty: np.ndarray
     stock_offset: np.ndarray  # jobs of order lines of each item
     stock_job: np.ndarray
+    user_offset: np.ndarray  # operations that take each purchased component
+    user: np.ndarray
     lot_i: np.ndarray
     rule: np.ndarray
     mates_offset: np.ndarray  # planned lot slots of each item
@@ -104,6 +106,7 @@ def expand(problem: Problem) -> tuple[Field, State, Clock, Jobs]:
     job_lot = lot_of_job[order_of_job]
     stock = _jobs_by_item(problem, target)
     need_bucket, need_f = _needs(problem, buckets)
+    users = _users(op_i, need_bucket, len(problem.item_ids))
     resource = np.repeat(np.arange(len(problem.resource_ids)), problem.stations)
     machine = np.column_stack(
         [resource, problem.current_family[resource], np.zeros(len(resource), np.int64)]
@@ -150,6 +153,8 @@ def expand(problem: Problem) -> tuple[Field, State, Clock, Jobs]:
         job_qty=np.array(jobs.qty, float)[order_of_job],
         stock_offset=stock[0],
         stock_job=stock[1],
+        user_offset=users[0],
+        user=users[1],
         lot_i=lots,
         rule=np.column_stack(
             [problem.item_lot_min, problem.item_lot_multiple, problem.item_lot_max, holding]
@@ -310,6 +315,18 @@ def _buckets(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             room += [*have, NEVER]
         offset.append(len(at))
     return np.array(offset, np.int64), np.array(at, float), np.array(room, float)
+
+
+def _users(op_i: np.ndarray, need_bucket: np.ndarray, items: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the operations that take each purchased component: offset and operations."""
+    count = op_i[:, NEED_COUNT]
+    op = np.repeat(np.arange(len(op_i)), count)
+    within = np.arange(len(op)) - np.repeat(np.cumsum(count) - count, count)
+    component = need_bucket[op_i[op, NEED_FIRST] + within]
+    op, component = op[component >= 0], component[component >= 0]
+    order = np.lexsort((op, component))
+    offset = np.searchsorted(component[order], np.arange(items + 1))
+    return offset.astype(np.int64), op[order]
 
 
 def _jobs_by_item(problem: Problem, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
