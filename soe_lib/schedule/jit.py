@@ -25,8 +25,8 @@ from soe_lib.schedule.work import (
     STAYS,
 )
 
-BUFFER_MINUTES = 24 * 60.0
-"""A lot that can be on time is ready this long before its first order line is due."""
+BUFFER_MINUTES = 2 * 60.0
+"""A lot that can be on time is ready this long before its first order line is due. [min]"""
 
 
 @njit(cache=True)

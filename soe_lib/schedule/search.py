@@ -17,10 +17,11 @@ from numba import njit
 
 from soe_lib.schedule.anneal import NUM_KINDS, anneal, keep_waits, settle
 from soe_lib.schedule.clock import start_at
-from soe_lib.schedule.evaluate import LOCAL, RAMP, SHORT, SPLIT_ORDERS, Scratch, scratch
+from soe_lib.schedule.evaluate import LOCAL, RAMP, SHORT, SPLIT_ORDERS, scratch
 from soe_lib.schedule.moves import saved
 from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.problem import NEVER, Problem
+from soe_lib.schedule.tidy import MOST_PASSES, tidy
 from soe_lib.schedule.timing import Timing
 from soe_lib.schedule.work import LOT, MACHINE, RUN, START, STAYS, Field, State
 
@@ -77,6 +78,7 @@ def search(
         return found
     rng = np.array([(seed + 1) * 0x9E3779B97F4A7C15 % (1 << 64) | 1], np.uint64)
     tally = np.zeros((NUM_KINDS, 3), np.int64)
+    tidy(f, s, x, v, 0)
     anneal(f, s, x, v, rng, movable, len(movable), 0, 1.0, 1.0, SHARE, may_reroute, tally)
     began = time.perf_counter()  # whatever had to be compiled is
     scale = delay_scale(problem, f, s, movable) * (WARM_SHARE if is_warm else 1.0)
@@ -113,6 +115,8 @@ def search(
             rate = done / max(time.perf_counter() - began, 1e-6)
             total = max(done, int(rate * seconds))
             step = max(total // CHUNKS, 1)
+    if problem.num_operations == 0 or not f.has_unrest:
+        tidy(f, s, x, v, MOST_PASSES)
     found.how.update(
         iterations=int(done),
         accepted_moves=int(tally[:, 2].sum()),
