@@ -17,6 +17,7 @@ import numpy as np
 
 from soe_lib.schedule.activities import Activities, build_activities
 from soe_lib.schedule.buckets import DAY, bucket_of, clause_cost, integral, open_minutes
+from soe_lib.schedule.earliest import earliest_delivery
 from soe_lib.schedule.problem import Problem
 from soe_lib.schedule.programme import INFINITE, Parts, Programme
 
@@ -78,6 +79,7 @@ def build_aggregate(
     *,
     keeps_closed: bool = False,
     may_expedite: bool = True,
+    whole_lines: bool = False,
 ) -> Aggregate:
     """
     Build the relaxation.
@@ -93,6 +95,9 @@ def build_aggregate(
         change may open them.
     may_expedite
         Whether purchases may come by their expedited lead time, for nothing: needed for a bound.
+    whole_lines
+        Whether a line costs from the instant on before which it cannot be complete: tighter, but
+        blind to changes of capacity and supply that are asked later.
 
     Returns
     -------
@@ -110,7 +115,7 @@ def build_aggregate(
     parts = Parts()
 
     # deliveries
-    demand, taken, cost = _windows(problem, grid)
+    demand, taken, cost = _windows(problem, grid, whole_lines)
     parts.columns(cost, np.zeros(len(cost)), np.ones(len(cost)))
     rows = parts.rows(np.ones(len(problem.demand_qty)), np.ones(len(problem.demand_qty)))
     parts.entries(rows[demand], np.arange(len(demand)), np.ones(len(demand)))
@@ -201,7 +206,9 @@ def is_free(problem: Problem, grid: np.ndarray, nodes: int, may_expedite: bool) 
     return free
 
 
-def _windows(problem: Problem, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _windows(
+    problem: Problem, grid: np.ndarray, whole_lines: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Delivery columns: order line, bucket whose stock it takes, cost of the whole line."""
     buckets = len(grid) - 1
     dense = int(np.ceil(DENSE_DAYS * DAY / np.median(np.diff(grid))))
@@ -211,8 +218,12 @@ def _windows(problem: Problem, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray
     home = np.clip(np.searchsorted(grid, due, side="right") - 1, 0, buckets - 1)
     number = np.arange(len(due))
     all_demand, all_taken, all_cost = [], [], []
-    begin = np.maximum(grid[home], 0.0)
-    late = np.maximum(begin - due, 0.0) / DAY  # 0 unless already overdue
+    earliest = np.zeros(len(due))
+    if whole_lines:
+        earliest = earliest_delivery(problem, float(grid[-1]))
+    begin = np.maximum(np.maximum(grid[home], 0.0), earliest)
+    begin = np.where(earliest > due, begin, np.minimum(begin, np.maximum(due, 0.0)))
+    late = np.maximum(begin - due, 0.0) / DAY  # 0 unless overdue or not to be had in time
     all_demand.append(number)
     all_taken.append(home)
     all_cost.append(clause_cost(problem, number, late))
@@ -224,7 +235,7 @@ def _windows(problem: Problem, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray
         last = np.minimum(home[there] + high, buckets - 1)
         all_demand.append(there)
         all_taken.append(last)
-        late = (grid[start[there]] - due[there]) / DAY
+        late = (np.maximum(grid[start[there]], earliest[there]) - due[there]) / DAY
         all_cost.append(clause_cost(problem, there, late))
     all_demand.append(number)
     all_taken.append(np.full(len(due), -1))

@@ -23,7 +23,8 @@ from soe_lib.schedule.programme import INFINITE
 LEAVES_OUT = (
     "changeovers take no time",
     "lots have any size and flow on before they are complete",
-    "an order line may leave in parts, each at the cost of the first instant of its bucket",
+    "an order line may leave in parts, each at the cost of the first instant of its bucket or of "
+    "the first at which the plant, working for it alone, could have it complete",
     "purchases and receipts are there from the first instant of their bucket",
     "holding, changeover and rescheduling costs count nothing",
 )
@@ -88,7 +89,7 @@ def lower_bound(
         daily_for = 30 * DAY
     if daily_for is not None:
         grid = daily_grid(problem, step_minutes=step_minutes, daily_for=daily_for)
-    model = LinearModel(build_aggregate(problem, grid).programme)
+    model = LinearModel(build_aggregate(problem, grid, whole_lines=True).programme)
     solved = model.solve(max_seconds=max_seconds) == "optimal"
     # the solver meets its constraints to about 1e-7: give that away
     value = max(model.value * (1 - 1e-6) - TINY, 0.0) if solved else 0.0
@@ -145,10 +146,10 @@ class Relaxation:
         -------
         pandas.DataFrame
             ``resource_id``, ``start_at``, ``available_hours``, ``load_hours`` [h] and
-            ``price_per_hour`` [money/h]; buckets without work are left out.
+            ``price_per_hour`` [money/h]; buckets without work, or closed, are left out.
         """
         parts, problem = self._parts, self.problem
-        used = parts.capacity_row >= 0
+        used = (parts.capacity_row >= 0) & (parts.capacity_minutes > 0)
         resource, bucket = np.nonzero(used)
         rows = parts.capacity_row[used]
         load = np.zeros(used.shape)
