@@ -80,13 +80,13 @@ def pick(rng, n):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, _nrt=False)
 def choose_op(f, s, rng, active, num):  # type: ignore[no-untyped-def]
-    """Return a movable operation, half of the time one that costs something; -1 for none."""
+    """Return a movable operation, half of the time one that ends too late; -1 for none."""
     want = draw(rng) < 0.5
     for _ in range(12):
         o = active[pick(rng, num)]
         if s.place[o, MACHINE] < 0 or f.op_i[o, STAYS] > 0:
             continue
-        if not want or s.op[o, COST] > 1e-6:
+        if not want or s.op[o, END] > s.op[o, DUE]:
             return o
     for _ in range(12):
         o = active[pick(rng, num)]

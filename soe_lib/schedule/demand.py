@@ -72,7 +72,7 @@ def open_demand(
         rows["customer_terms"].set_index("customer_id")["customer_tier"]
     )
     keys = {
-        "customer_tier": tier.fillna("Z"),
+        "customer_tier": tier.astype("object").fillna("Z"),
         "penalty": -lines["cost_per_day"],
         "due_date": lines["due_minutes"],
         "margin": -(lines["margin_per_unit"].fillna(0) * lines["open_qty"]),

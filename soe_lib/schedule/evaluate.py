@@ -61,6 +61,9 @@ from soe_lib.schedule.work import (
 )
 
 INFEASIBLE = 1e30
+EARLY_SCALE = 5 * 1440.0
+"""Earliness at which stock counts at its price; quadratic, since only evenly early work can be
+started late afterwards. [min]"""
 PREFERENCE_PRICE = 0.01
 """Price of one step of preference: decides between equals. [money]"""
 
@@ -353,7 +356,8 @@ def sweep(f, s, x, m, limit):  # type: ignore[no-untyped-def]
                 at = end_at(f.clock_offset, f.clock, r, end)
                 cost += late_cost(f, s, x, f.op_i[o, LOT], at)
             elif s.op[o, HOLD_RATE] > 0:
-                cost += s.op[o, HOLD_RATE] * (s.op[o, DUE] - end)
+                early = s.op[o, DUE] - end
+                cost += s.op[o, HOLD_RATE] * early * early / EARLY_SCALE
         fresh = f.op_i[o, NEED_COUNT] > 0 and s.bucket_of[f.op_i[o, BUCKET_FIRST]] < 0
         late_both = start >= s.op[o, LAST_BUCKET] and old_start >= s.op[o, LAST_BUCKET]
         if fresh or (start != old_start and not late_both):
