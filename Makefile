@@ -48,7 +48,7 @@ lint: $(VENV)/.installed-test ## style, types, import rules, notebooks without o
 	$(BIN)/nbstripout --verify --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution metadata.language_info.version metadata.widgets" notebooks/*.ipynb
 
 test: lint ## everything that CI checks
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench-engine: $(VENV)/.installed-test ## the engine on the benchmark plants
 	$(BIN)/python -m tests.benchmarks.engine

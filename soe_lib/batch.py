@@ -55,9 +55,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run: its folder, the report's first page and the blockers that it names."""
+    """A finished run: its folder and snapshot, the report's first page, the blockers it names."""
 
     folder: Path
+    snapshot_id: str
     report: Path
     blockers: tuple[str, ...]
 
@@ -125,14 +126,16 @@ def run_cycle(
         from soe_lib.report import build_report
 
         run = open_run(str(partial))
+        words = run.words("snapshot")
         build_report(run, partial / "report")
         _publish_folder(partial, final)
         workspace.write_json(
             workspace.runs / "latest.json", {"run": str(final.relative_to(workspace.root))}
         )
         progress(total, total, "done")
-    blockers = tuple(run.words("snapshot").get("blockers", ()))
-    return Outcome(final, final / "report" / "index.html", blockers)
+    return Outcome(
+        final, words["snapshot_id"], final / "report" / "index.html", tuple(words["blockers"])
+    )
 
 
 def run_folder(request: Request, workspace: Workspace) -> Path:

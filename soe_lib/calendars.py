@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -33,7 +34,7 @@ def week_start(values: pd.Series, time_zone: str = "UTC") -> pd.Series:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         values = values.dt.tz_convert(time_zone).dt.tz_localize(None)
     day = values.dt.normalize()
-    return (day - pd.to_timedelta(day.dt.dayofweek, unit="D")).astype("datetime64[us]")
+    return (day - pd.to_timedelta(day.dt.day_of_week, unit="D")).astype("datetime64[us]")
 
 
 def site_day(values: pd.Series, time_zone: str) -> pd.Series:
@@ -54,8 +55,13 @@ def shift_days(days: pd.Series, count: float, *, working: bool) -> pd.Series:
     known = days.notna()
     moved = days.copy()
     plain = days[known].to_numpy().astype("datetime64[D]")
-    roll = "backward" if count >= 0 else "forward"
-    result = np.busday_offset(plain, int(count), roll=roll) if count else plain
+    steps = int(count)
+    if count > 0:
+        result = np.busday_offset(plain, steps, roll="backward")
+    elif count < 0:
+        result = np.busday_offset(plain, steps, roll="forward")
+    else:
+        result = plain
     moved[known] = result.astype("datetime64[us]")
     return moved.astype("datetime64[us]")
 
@@ -107,84 +113,87 @@ def union_minutes(intervals: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def clipped_hours(
-    intervals: pd.DataFrame, buckets: Iterable[tuple[pd.Timestamp, pd.Timestamp]]
-) -> pd.DataFrame:
-    """
-    Return the hours of disjoint intervals inside each bucket.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per (``resource_id``, ``bucket_start``) with ``hours`` > 0. [h]
-    """
-    parts = []
-    for begin, end in buckets:
-        low = intervals["start_at"].clip(lower=begin)
-        high = intervals["end_at"].clip(upper=end)
-        hours = ((high - low).dt.total_seconds() / 3600).clip(lower=0)
-        summed = hours.groupby(intervals["resource_id"]).sum()
-        parts.append(
-            pd.DataFrame(
-                {
-                    "resource_id": summed.index.astype("str"),
-                    "bucket_start": begin,
-                    "hours": summed.to_numpy(),
-                }
-            )
-        )
-    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return found[found["hours"] > 0].reset_index(drop=True) if len(found) else found
-
-
 def capacity_hours(
     resource_calendar: pd.DataFrame,
     buckets: Iterable[tuple[pd.Timestamp, pd.Timestamp]],
     stations: pd.Series,
 ) -> pd.DataFrame:
     """
-    Return the hours that resources offer: shifts and booked overtime less what is closed.
+    Return the station hours that resources offer.
+
+    At every moment as many stations are open as the widest shift or booked overtime says, all of
+    them where it says nothing, less those that maintenance, a holiday or a breakdown closes (all of
+    them where it says nothing). Overlapping intervals do not add up.
 
     Parameters
     ----------
     resource_calendar
         Canonical table.
     buckets
-        (begin, end) instants.
+        (begin, end) instants, ascending and disjoint.
     stations
-        Stations by ``resource_id``; hours are multiplied by them.
+        Stations by ``resource_id``; 1 where unknown.
 
     Returns
     -------
     pandas.DataFrame
-        One row per (``resource_id``, ``bucket_start``): ``available_hours`` [h].
+        One row per (``resource_id``, ``bucket_start``) with an open interval: ``available_hours``
+        [station hours], after what is closed.
     """
     slices = list(buckets)
-    kind = resource_calendar["calendar_kind"]
-    columns = ["resource_id", "start_at", "end_at"]
-    opened = union_minutes(resource_calendar.loc[kind.isin(OPEN_KINDS), columns])
-    closed = union_minutes(resource_calendar.loc[kind.isin(CLOSED_KINDS), columns])
-    overlap = opened.merge(closed, on="resource_id", suffixes=("", "_closed"))
-    lost = pd.DataFrame(
-        {
-            "resource_id": overlap["resource_id"],
-            "start_at": overlap[["start_at", "start_at_closed"]].max(axis=1),
-            "end_at": overlap[["end_at", "end_at_closed"]].min(axis=1),
-        }
-    )
-    lost = lost[lost["end_at"] > lost["start_at"]]
-    gross = clipped_hours(opened, slices)
-    minus = clipped_hours(lost, slices)
-    keys = ["resource_id", "bucket_start"]
-    if gross.empty:
-        return pd.DataFrame(columns=[*keys, "available_hours"])
-    if minus.empty:
-        joined = gross.assign(hours_lost=0.0)
-    else:
-        joined = gross.merge(minus, on=keys, how="left", suffixes=("", "_lost"))
-    net = (joined["hours"] - joined["hours_lost"].fillna(0.0)).clip(lower=0)
-    count = joined["resource_id"].map(stations).fillna(1.0)
-    return joined[keys].assign(available_hours=(net * count).astype(float))
+    kinds = resource_calendar["calendar_kind"]
+    used = resource_calendar[kinds.isin((*OPEN_KINDS, *CLOSED_KINDS))]
+    parts = []
+    for resource_id, own in used.groupby("resource_id", sort=True):
+        count = float(stations.get(resource_id, np.nan))
+        gross, net = _station_hours(own, slices, 1.0 if np.isnan(count) else count)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "resource_id": str(resource_id),
+                    "bucket_start": [begin for begin, _ in slices],
+                    "available_hours": net,
+                }
+            )[gross > 0]
+        )
+    if not parts:
+        return pd.DataFrame(
+            {
+                "resource_id": pd.Series(dtype="str"),
+                "bucket_start": pd.Series(dtype="datetime64[us, UTC]"),
+                "available_hours": pd.Series(dtype="float64"),
+            }
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _station_hours(
+    intervals: pd.DataFrame, slices: list[tuple[pd.Timestamp, pd.Timestamp]], stations: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return open and available station hours per bucket of one resource's intervals."""
+    begin, end = _seconds(intervals["start_at"]), _seconds(intervals["end_at"])
+    lows = np.array([low.timestamp() for low, _ in slices])
+    highs = np.array([high.timestamp() for _, high in slices])
+    edges = np.unique(np.concatenate([begin, end, lows, highs]))
+    left, right = edges[:-1], edges[1:]
+    covers = (begin[:, None] <= left) & (end[:, None] >= right)
+    capacity = intervals["capacity"].to_numpy(float, na_value=np.nan)
+    capacity = np.where(np.isnan(capacity), stations, np.minimum(capacity, stations))
+    is_open = intervals["calendar_kind"].isin(OPEN_KINDS).to_numpy()
+    level = np.where(covers & is_open[:, None], capacity[:, None], 0.0).max(axis=0, initial=0.0)
+    closed = np.where(covers & ~is_open[:, None], capacity[:, None], 0.0).max(axis=0, initial=0.0)
+    hours = (right - left) / 3600
+    bucket = np.searchsorted(lows, left, side="right") - 1
+    inside = (bucket >= 0) & (right <= highs[bucket])
+    totals = [
+        np.bincount(bucket[inside], (hours * part)[inside], minlength=len(slices))
+        for part in (level, np.maximum(level - closed, 0.0))
+    ]
+    return totals[0], totals[1]
+
+
+def _seconds(instants: pd.Series) -> np.ndarray:
+    return instants.astype("datetime64[us, UTC]").astype("int64").to_numpy() / 1e6
 
 
 def weekly_buckets(
@@ -192,9 +201,9 @@ def weekly_buckets(
 ) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
     """Return (begin, end) instants of site weeks from the Monday on or before ``begin``."""
     local = begin.tz_convert(time_zone)
-    monday = (local - pd.Timedelta(days=local.dayofweek)).normalize().tz_localize(None)
+    monday = (local - pd.Timedelta(days=local.day_of_week)).normalize().tz_localize(None)
     edges = [
         (monday + pd.Timedelta(weeks=k)).tz_localize(time_zone).tz_convert("UTC")
         for k in range(weeks + 1)
     ]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from soe_lib.cli_desk import add_commands, demo_signers
+from soe_lib.decision.governance import load_governance
+from soe_lib.ledger import Ledger, LedgerError
 from soe_lib.params import ParamsError, load_params
 from soe_lib.run import RunError, project_root
 from soe_lib.workspace import Workspace, WorkspaceError
@@ -26,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from soe_lib.batch import BatchError
     from soe_lib.meeting import MeetingError
     from soe_lib.sources import SourceError
+    from soe_lib.steps.desk import DeskError
 
     arguments = _parser().parse_args(argv)
     command: Command = arguments.command
@@ -34,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, ParamsError, SourceError, MeetingError, RunError) as error:
         print(f"soe: {error}", file=sys.stderr)
         return BAD_INPUT
-    except (BatchError, WorkspaceError) as error:
+    except (BatchError, WorkspaceError, LedgerError, DeskError) as error:
         print(f"soe: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -85,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     lab = add("lab", _lab, "JupyterLab for the analyst")
     lab.add_argument("--no-browser", action="store_true")
 
+    add_commands(add)
+
     ledger = add("ledger", _ledger, "the ledger of what people and the batch did")
     ledger.add_argument("action", choices=("verify",))
 
@@ -104,7 +110,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from soe_lib.batch import Request, run_cycle
     from soe_lib.calendars import cycle_id
-    from soe_lib.ledger import Ledger
     from soe_lib.sources import load_source
 
     root = project_root()
@@ -122,31 +127,37 @@ def _run(arguments: argparse.Namespace) -> int:
 
         outcome = run_cycle(request, workspace, root / "notebooks", progress=progress)
     with Ledger.default(workspace) as ledger:
-        ledger.record_cycle(cycle, source.name, as_of, outcome.folder.name)
+        status = "done with blockers" if outcome.blockers else "done"
+        ledger.record_cycle(cycle, source.name, as_of, outcome.snapshot_id, status)
+        _alert(str(outcome.folder), ledger)
     for blocker in outcome.blockers:
         print(f"blocker: {blocker}")
     print(f"report: {outcome.report}")
     return DONE_WITH_BLOCKERS if outcome.blockers else DONE
 
 
+def _alert(folder: str, ledger: Ledger) -> None:
+    from soe_lib.ledger import moment
+    from soe_lib.notify import addresses, send_digests
+    from soe_lib.run import open_run
+
+    if not addresses():
+        return
+    for sending in send_digests(open_run(folder), ledger, moment()):
+        print(f"alert: {sending.sentence}")
+
+
 def _check(arguments: argparse.Namespace) -> int:
-    from soe_lib.features import feature_table, headline
-    from soe_lib.snapshot import check_report, take_snapshot
+    from soe_lib.check import check_text
+    from soe_lib.snapshot import take_snapshot
     from soe_lib.sources import load_source
 
     source = load_source(arguments.source, project_root() / "params" / "sources")
     as_of = _as_of(arguments.as_of, source.default_as_of, source.site_time_zone)
     snapshot = take_snapshot(source, as_of, Workspace.default())
-    with pd.option_context("display.width", 200, "display.max_columns", 20, "display.max_rows", 99):
-        print(check_report(snapshot).to_string(index=False))
-        print(f"\nfeed level: {headline(snapshot)}")
-        features = feature_table(snapshot)
-        print(features[["feature", "is_on", "sentence"]].to_string(index=False))
-    blockers = snapshot.blockers()
-    for blocker in blockers:
-        print(f"blocker: {blocker}")
+    print(check_text(snapshot))
     print(f"snapshot: {snapshot.path}")
-    return DONE_WITH_BLOCKERS if blockers else DONE
+    return DONE_WITH_BLOCKERS if snapshot.blockers() else DONE
 
 
 def _new_source(arguments: argparse.Namespace) -> int:
@@ -195,14 +206,28 @@ def _schedule(arguments: argparse.Namespace) -> int:
 def _meet(arguments: argparse.Namespace) -> int:
     from soe_lib.meeting import meet
 
+    workspace = Workspace.default()
+    if _is_demo(workspace):
+        governance = load_governance(project_root() / "params" / "governance.yaml")
+        for person_id, passphrase in demo_signers(workspace, governance):
+            print(f"demo signer: {person_id:20} {passphrase}")
     return meet(
         project_root() / "notebooks",
-        Workspace.default(),
+        workspace,
         ip=arguments.ip,
         port=arguments.port,
         browser=not arguments.no_browser,
         token=not arguments.no_token,
     )
+
+
+def _is_demo(workspace: Workspace) -> bool:
+    from soe_lib.run import latest_run, open_run
+
+    try:
+        return open_run(str(latest_run(workspace))).source_name == "demo"
+    except RunError:
+        return False
 
 
 def _lab(arguments: argparse.Namespace) -> int:
@@ -212,8 +237,6 @@ def _lab(arguments: argparse.Namespace) -> int:
 
 
 def _ledger(arguments: argparse.Namespace) -> int:
-    from soe_lib.ledger import Ledger
-
     with Ledger.default(Workspace.default()) as ledger:
         faults = ledger.verify()
     for fault in faults:
@@ -236,14 +259,16 @@ def _as_of(text: str, default: str | None, time_zone: str) -> pd.Timestamp:
     chosen = text or default
     if not chosen:
         now = pd.Timestamp.now(tz=time_zone)
-        monday = (now - pd.Timedelta(days=now.dayofweek)).normalize() + pd.Timedelta(hours=5)
+        monday = (now - pd.Timedelta(days=now.day_of_week)).normalize() + pd.Timedelta(hours=5)
         return (monday if monday <= now else monday - pd.Timedelta(days=7)).tz_convert("UTC")
     try:
         moment = pd.Timestamp(chosen)
     except ValueError:
         raise UsageError(f"--as-of {chosen}: not a date; write 2026-11-23T05:00") from None
+    if moment is pd.NaT:
+        raise UsageError(f"--as-of {chosen}: not a date; write 2026-11-23T05:00")
     if moment.tzinfo is None:
-        moment = moment.tz_localize(time_zone)
+        moment = moment.tz_localize(time_zone, ambiguous=True, nonexistent="shift_forward")
     return moment.tz_convert("UTC")
 
 

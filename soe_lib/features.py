@@ -12,7 +12,12 @@ from soe_lib.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature, the step and feed level it belongs to, and the tables it cannot do without."""
+    """
+    A feature, the step and feed level it belongs to, and what it cannot do without.
+
+    ``needs`` names tables with at least one row, or columns (``table.column``) with at least one
+    value.
+    """
 
     name: str
     step: str
@@ -28,7 +33,6 @@ FEATURES: tuple[Feature, ...] = (
     Feature("OTIF and fill rates", "monitoring", "L0", (_ORDERS, "delivery_event")),
     Feature("backlog", "monitoring", "L0", (_ORDERS,)),
     Feature("days of supply and turns", "monitoring", "L0", ("inventory_balance", _ORDERS)),
-    Feature("stock below safety", "divergence", "L0", ("inventory_balance", "item")),
     Feature("S&OP targets by SKU and week", "divergence", "L0", ("sop_plan", "family_mix")),
     Feature("resource load", "divergence", "L1", (_SCHEDULE, "resource", "resource_calendar")),
     Feature(
@@ -41,6 +45,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("late work orders", "divergence", "L1", ("work_order",)),
     Feature(
         "material shortages", "divergence", "L2", ("bom_component", "inventory_balance", "item")
+    ),
+    Feature(
+        "stock below safety", "divergence", "L2", ("inventory_balance", "item.safety_stock_qty")
     ),
     Feature("supplier divergence", "divergence", "L2", ("purchase_order_line",)),
     Feature(
@@ -63,7 +70,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("labour", "divergence", "L4", ("labour_availability",)),
     Feature("run rates", "divergence", "L4", ("run_rate",)),
     Feature("schedule adherence", "monitoring", "L4", (_SCHEDULE, "work_order_progress_event")),
-    Feature("penalties", "impact", "L5", (_ORDERS, "customer_terms")),
+    Feature("penalties", "impact", "L5", (_ORDERS, "customer_terms.penalty_amount")),
     Feature("costs of intervening", "what-if", "L5", ("cost_rate",)),
     Feature("order changes", "divergence", "L5", ("order_change_event",)),
     Feature("ship capacity", "divergence", "L5", ("ship_capacity", "lane_lead_time")),
@@ -125,6 +132,10 @@ def headline(tables: Snapshot | Mapping[str, pd.DataFrame]) -> str:
 
 
 def _present(tables: Snapshot | Mapping[str, pd.DataFrame]) -> set[str]:
+    """Names of tables with rows, and of their columns with values."""
     if isinstance(tables, Snapshot):
-        return {name for name in tables.manifest["tables"] if tables.has(name)}
-    return {name for name, rows in tables.items() if len(rows)}
+        filled = {name: tables.filled(name) for name in tables.manifest["tables"]}
+    else:
+        filled = {name: tuple(rows.columns[rows.notna().any()]) for name, rows in tables.items()}
+    found = {name for name, columns in filled.items() if columns}
+    return found | {f"{name}.{column}" for name, columns in filled.items() for column in columns}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ class LedgerError(RuntimeError):
     """The ledger cannot be used or an entry is not legal; the text says why."""
 
 
+def moment() -> pd.Timestamp:
+    """Return the instant at which somebody says something; only people's acts ask the clock."""
+    return pd.Timestamp.now(tz="UTC").floor("s")
+
+
 class Ledger:
     """
     The ledger of a workspace.
@@ -60,15 +66,23 @@ class Ledger:
         if "://" not in text:
             Path(text).parent.mkdir(parents=True, exist_ok=True)
             text = f"sqlite:///{text}"
-        self._engine = sa.create_engine(text, connect_args=_connect_arguments(text))
+        try:
+            self._engine = sa.create_engine(text, connect_args=_connect_arguments(text))
+        except (sa.exc.ArgumentError, ImportError):
+            raise LedgerError(
+                "SOE_LEDGER_URL is no database URL, or its driver is missing: write "
+                "dialect://user@host/name (PostgreSQL: pip install 'soe-lib[postgresql]')"
+            ) from None
         try:
             if text.startswith("sqlite"):
                 with self._engine.connect() as connection:
                     connection.execute(sa.text("PRAGMA journal_mode=WAL"))
             _METADATA.create_all(self._engine)
+            if text.startswith("sqlite"):
+                with self._engine.begin() as connection:
+                    _append_only(connection)
         except sa.exc.SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise LedgerError(f"ledger cannot be opened: {reason}") from None
+            raise _plain(error) from None
 
     @classmethod
     def default(cls, workspace: Workspace) -> Ledger:
@@ -117,22 +131,27 @@ class Ledger:
         LedgerError
             When somebody was first, or the database refuses.
         """
+        if said_at.tzinfo is None or not person.strip():
+            raise LedgerError(
+                f"{kind} {object_id}: an entry needs a person and an instant with zone"
+            )
         body = json.dumps(dict(content), sort_keys=True, default=str)
-        for _ in range(MAX_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             try:
                 with self._engine.begin() as connection:
-                    if expected_number is not None:
-                        seen = self._latest_number(connection, kind, object_id)
-                        if seen != expected_number:
-                            raise LedgerError(
-                                f"{kind} {object_id}: changed by somebody else (entry {seen})"
-                            )
                     last = connection.execute(
                         sa.select(_ENTRY.c.number, _ENTRY.c.hash)
                         .order_by(_ENTRY.c.number.desc())
                         .limit(1)
                     ).first()
                     number, before = (last.number + 1, last.hash) if last else (1, GENESIS)
+                    # Looked up after the last number: whoever writes in between takes our number.
+                    if expected_number is not None:
+                        seen = self._latest_number(connection, kind, object_id)
+                        if seen != expected_number:
+                            raise LedgerError(
+                                f"{kind} {object_id}: changed by somebody else (entry {seen})"
+                            )
                     row = {
                         "number": number,
                         "kind": kind,
@@ -148,10 +167,11 @@ class Ledger:
                     )
                 return number
             except sa.exc.IntegrityError:
-                continue  # another process took the number: look again
-            except sa.exc.OperationalError as error:
+                pass  # another process took the number: look again
+            except sa.exc.SQLAlchemyError as error:
                 if "locked" not in str(error):
-                    raise LedgerError(f"ledger: {error.orig}") from None
+                    raise _plain(error) from None
+            time.sleep(min(0.001 * attempt, 0.05))
         raise LedgerError("ledger: too many writers at once; try again")
 
     def entries(self, kind: str | None = None, object_id: str | None = None) -> pd.DataFrame:
@@ -169,9 +189,18 @@ class Ledger:
             query = query.where(_ENTRY.c.kind == kind)
         if object_id is not None:
             query = query.where(_ENTRY.c.object_id == object_id)
-        with self._engine.connect() as connection:
-            rows = pd.DataFrame(connection.execute(query).mappings().all(), columns=list(_FIELDS))
+        try:
+            with self._engine.connect() as connection:
+                found = connection.execute(query).mappings().all()
+        except sa.exc.SQLAlchemyError as error:
+            raise _plain(error) from None
+        rows = pd.DataFrame(found, columns=list(_FIELDS))
         return rows.assign(said_at=pd.to_datetime(rows["said_at"], utc=True, format="ISO8601"))
+
+    def newest_number(self) -> int:
+        """Return the number of the latest entry, 0 when nothing has been said."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(sa.select(sa.func.max(_ENTRY.c.number))).scalar() or 0)
 
     def record_cycle(
         self, cycle_id: str, source: str, as_of: pd.Timestamp, snapshot_id: str, status: str
@@ -268,6 +297,23 @@ class Ledger:
             _ENTRY.c.kind == kind, _ENTRY.c.object_id == object_id
         )
         return int(connection.execute(query).scalar() or 0)
+
+
+def _plain(error: sa.exc.SQLAlchemyError) -> LedgerError:
+    """Return the database's reason in one line; never the URL, it may hold a password."""
+    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+    return LedgerError(f"ledger: {reason}")
+
+
+def _append_only(connection: sa.Connection) -> None:
+    """Let the database itself refuse to change or remove entries (SQLite)."""
+    for verb in ("UPDATE", "DELETE"):
+        connection.execute(
+            sa.text(
+                f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb.lower()} BEFORE {verb} ON entry "
+                "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+            )
+        )
 
 
 def _digest(row: Mapping[str, Any], before: str) -> str:

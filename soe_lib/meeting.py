@@ -13,11 +13,16 @@ import secrets
 import socket
 import subprocess
 import sys
+import threading
+import webbrowser
+from importlib import resources
 from pathlib import Path
 
 from soe_lib.workspace import Workspace
 
 MEETING_HOURS = 8
+SECONDS_TO_START = 3.0
+HOME_NOTEBOOK = "meeting.ipynb"
 
 
 class MeetingError(RuntimeError):
@@ -41,7 +46,29 @@ def check_bind(ip: str, *, has_token: bool) -> None:
         raise MeetingError(f"--no-token is refused on {ip}: only a loopback address may go without")
 
 
-def voila_command(folder: Path, ip: str, port: int, *, browser: bool, token: bool) -> list[str]:
+def meeting_folder(notebooks_dir: Path, workspace: Workspace) -> Path:
+    """
+    Lay out what the meeting serves: its first page and the notebooks of the steps, nothing else.
+
+    Returns
+    -------
+    Path
+        ``<workspace>/meeting``; the server lists and renders what lies there.
+    """
+    folder = workspace.root / "meeting"
+    home = resources.files("soe_lib.views").joinpath(HOME_NOTEBOOK).read_bytes()
+    wanted = {HOME_NOTEBOOK: home}
+    for path in sorted(notebooks_dir.glob("[0-9]_*.ipynb")):
+        wanted[path.name] = path.read_bytes()
+    for name, content in wanted.items():
+        workspace.write_bytes(folder / name, content)
+    for stale in folder.glob("*.ipynb"):
+        if stale.name not in wanted:
+            stale.unlink()
+    return folder
+
+
+def voila_command(folder: Path, ip: str, port: int, *, token: bool) -> list[str]:
     """Return the command line of the meeting server; the token itself is never in it."""
     command = [
         sys.executable,
@@ -51,6 +78,8 @@ def voila_command(folder: Path, ip: str, port: int, *, browser: bool, token: boo
         f"--Voila.ip={ip}",
         f"--port={port}",
         "--Voila.port_retries=0",
+        "--template=soe",
+        "--no-browser",
         "--VoilaConfiguration.strip_sources=True",
         "--VoilaConfiguration.show_tracebacks=False",
         "--VoilaConfiguration.allow_template_override=NO",
@@ -59,8 +88,6 @@ def voila_command(folder: Path, ip: str, port: int, *, browser: bool, token: boo
         "--MappingKernelManager.cull_interval=300",
         "--MappingKernelManager.cull_connected=True",
     ]
-    if not browser:
-        command.append("--no-browser")
     if token:
         command.append("--token")
     return command
@@ -82,15 +109,23 @@ def meet(
         **os.environ,
         "SOE_MODE": "meeting",
         "SOE_WORKSPACE": str(workspace.root),
+        "JUPYTER_PATH": os.pathsep.join(
+            filter(None, [_templates(), os.environ.get("JUPYTER_PATH")])
+        ),
     }
+    page = f"http://{ip}:{port}/voila/render/{HOME_NOTEBOOK}"
     if token:
         secret = os.environ.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
         environment["JUPYTER_TOKEN"] = secret
-        print(f"meeting: http://{ip}:{port}/?token={secret}", flush=True)
+        print(f"meeting: {page}?token={secret}", flush=True)
     else:
         environment.pop("JUPYTER_TOKEN", None)
-        print(f"meeting: http://{ip}:{port}/ (no token, loopback only)", flush=True)
-    command = voila_command(notebooks_dir, ip, port, browser=browser, token=token)
+        print(f"meeting: {page} (no token, loopback only)", flush=True)
+    folder = meeting_folder(notebooks_dir, workspace)
+    if browser:
+        address = f"{page}?token={environment['JUPYTER_TOKEN']}" if token else page
+        threading.Timer(SECONDS_TO_START, webbrowser.open, (address,)).start()
+    command = voila_command(folder, ip, port, token=token)
     return _serve(command, environment, notebooks_dir.parent)
 
 
@@ -109,6 +144,10 @@ def lab(notebooks_dir: Path, workspace: Workspace, *, browser: bool = True) -> i
         command.append("--no-browser")
     environment = {**os.environ, "SOE_MODE": "lab", "SOE_WORKSPACE": str(workspace.root)}
     return _serve(command, environment, notebooks_dir.parent)
+
+
+def _templates() -> str:
+    return str(resources.files("soe_lib.views").joinpath("jupyter"))
 
 
 def _serve(command: list[str], environment: dict[str, str], folder: Path) -> int:

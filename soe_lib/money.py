@@ -42,11 +42,14 @@ def clauses(
         known = (
             terms.set_index("customer_id")[name] if terms is not None else pd.Series(dtype=float)
         )
-        found[name] = lines["customer_id"].map(known)
+        # An empty look-up takes the type of its keys: say which one is meant.
+        looked_up = lines["customer_id"].map(known)
+        is_word = name == "penalty_type"
+        found[name] = looked_up.astype("object") if is_word else looked_up.astype("float64")
     price = lines["net_price"].fillna(0.0)
     found["value"] = lines["net_value"].fillna(price * lines["ordered_qty"]).astype(float)
     cost = (
-        lines["item_id"].map(items.set_index("item_id")["std_cost"])
+        lines["item_id"].map(items.set_index("item_id")["std_cost"]).astype(float)
         if items is not None
         else pd.Series(np.nan, index=lines.index)
     )
@@ -105,7 +108,7 @@ def late_cost(lateness_days: pd.Series, clause: pd.DataFrame, params: MoneyParam
 
 
 def cost_per_day(clause: pd.DataFrame, params: MoneyParams) -> pd.Series:
-    """Return the mean cost of a day over the first week late: what the engine weighs. [money/day]"""
+    """Return the mean cost of a day over the first week late, as the engine weighs. [money/day]"""
     week = pd.Series(DAYS_PER_WEEK, index=clause.index)
     free = clause["penalty_threshold_days"].fillna(0.0)
     return late_cost(week + free, clause, params) / DAYS_PER_WEEK

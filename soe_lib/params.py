@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PriorityCriterion = Literal["customer_tier", "penalty", "due_date", "margin"]
 DispatchRule = Literal["edd", "wspt", "atc", "cr"]
@@ -24,9 +24,13 @@ class ParamsError(ValueError):
 
 
 class Section(BaseModel):
-    """Base of every section: unknown names are errors, values cannot be changed afterwards."""
+    """
+    Base of every section: unknown names are errors, values cannot be changed afterwards.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    Values are not converted: a number in quotes or yes for a number is an error.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 S = TypeVar("S", bound=Section)
@@ -110,6 +114,16 @@ class DivergenceParams(Section):
     """Stock record against the movement ledger. [% of expected]"""
     excess_cover_days: float = Field(90.0, ge=0)
     """Days of supply above which stock is excess. [days]"""
+    safety_stock_pct: float = Field(0.0, ge=0, le=100)
+    """Stock below safety stock by more than this. [% of safety stock]"""
+    order_change_pct: float = Field(5.0, ge=0)
+    """Quantity of an order line changed by the customer. [% of quantity before]"""
+    order_change_days: float = Field(1.0, ge=0)
+    """Requested date of an order line moved by the customer. [days]"""
+    departure_late_hours: float = Field(2.0, ge=0)
+    """Departure of a shipment behind its plan. [h]"""
+    ship_capacity_pct: float = Field(100.0, gt=0)
+    """Pallets that must leave a lane and day. [% of what can leave]"""
 
 
 class ScheduleParams(Section):
@@ -151,8 +165,19 @@ class MoneyParams(Section):
 class ScenarioParams(Section):
     """The standard set of what-if scenarios and how they are ranked."""
 
-    names: tuple[str, ...] = ("do_nothing", "edd_dispatch", "overtime", "alternate_line")
-    """Scenarios of the batch, in order; do_nothing is always scenario 0."""
+    names: tuple[str, ...] = (
+        "do_nothing",
+        "edd_dispatch",
+        "resequence",
+        "alternate_line",
+        "overtime",
+        "expedite",
+        "split",
+        "delay_low_priority",
+        "minimal_change",
+        "best_of_all",
+    )
+    """Scenarios of the batch; do_nothing is always scenario 0, each builds on those before it."""
     overtime_hours_per_week: float = Field(8.0, ge=0)
     """Overtime that may be booked on a resource and week. [h]"""
     replications: int = Field(200, ge=0)
@@ -170,6 +195,14 @@ class Params(Section):
         "margin",
     )
     """Ordered policy that dispatch and every allocation of scarce material use."""
+
+    @field_validator("order_priority")
+    @classmethod
+    def _each_criterion_once(cls, policy: tuple[str, ...]) -> tuple[str, ...]:
+        if not policy or len(set(policy)) < len(policy):
+            raise ValueError("name at least one criterion, each once")
+        return policy
+
     fences: FenceParams = FenceParams()
     otif: OtifParams = OtifParams()
     kpi: KpiParams = KpiParams()
@@ -229,9 +262,18 @@ def _read(path: Path, model: type[S]) -> S:
 def parse_section(content: dict[str, Any], model: type[S], where: str) -> S:
     """Build a section from a mapping; errors name ``where``, the parameter and the remedy."""
     try:
-        return model.model_validate(content)
+        return model.model_validate(_frozen(content))
     except ValidationError as error:
         raise ParamsError("\n".join(_sentence(e, model, where) for e in error.errors())) from None
+
+
+def _frozen(content: Any) -> Any:
+    """Lists of a file as tuples, which is what sections hold."""
+    if isinstance(content, dict):
+        return {key: _frozen(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return tuple(_frozen(value) for value in content)
+    return content
 
 
 def _sentence(error: Any, model: type[Section], where: str) -> str:

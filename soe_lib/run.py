@@ -7,9 +7,10 @@ is made from the same folder. Nothing here knows what the tables mean.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,15 @@ class Run:
                 rows = rows[rows["site_id"].isna() | (rows["site_id"] == self.site)]
             found[name] = rows.reset_index(drop=True)
         return found
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the batch finished this run: its tables are then read, not computed again."""
+        if self.folder.name.endswith(".partial"):
+            return False
+        content = json.loads((self.folder / RUN_FILE).read_text(encoding="utf-8"))
+        steps = content.get("steps", {})
+        return bool(steps) and all(step.get("status") == "ok" for step in steps.values())
 
     def table_path(self, name: str) -> Path:
         """Path of a table that the run wrote."""
@@ -164,7 +174,7 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
         if params_file
         else parse_section(content["params"], Params, str(path))
     )
-    return Run(
+    run = Run(
         folder=folder,
         source_name=content["source"],
         cycle_id=content["cycle_id"],
@@ -173,6 +183,32 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
         params=params,
         workspace=workspace,
     )
+    is_other = run.site != content["site"] or params.model_dump(mode="json") != content["params"]
+    return _beside(run) if is_other and run.is_complete else run
+
+
+def _beside(run: Run) -> Run:
+    """
+    Return the run with other parameters or another site, in a folder of its own.
+
+    A finished run is immutable: what an analyst tries lies in ``lab/``, starting from the same
+    snapshot.
+    """
+    content = {
+        "source": run.source_name,
+        "as_of": run.as_of.isoformat(),
+        "cycle_id": run.cycle_id,
+        "site": run.site,
+        "params": run.params.model_dump(mode="json"),
+        "steps": {},
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    folder = run.workspace.root / "lab" / f"{run.cycle_id}-{run.folder.name}-{digest}"
+    other = replace(run, folder=folder)
+    run.workspace.write_json(folder / RUN_FILE, content)
+    other.say("snapshot", run.words("snapshot"))
+    other.write(**{name: run.read(name) for name in ("check", "features")})
+    return other
 
 
 def latest_run(workspace: Workspace) -> Path:

@@ -38,7 +38,9 @@ class Table:
 
     ``minimal`` columns must be supplied and (unless listed in ``nullable``) filled; ``full`` ones
     may be absent and are then empty. ``references`` maps a column to the table whose key column
-    of the given name must contain it.
+    of the given name must contain it. ``happened_at`` names the instant from which a row is a
+    fact: rows later than as_of are left out of a snapshot. ``facts`` are further instants that
+    cannot lie after as_of: a row that claims so is quarantined.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Table:
     nullable: tuple[str, ...] = ()
     references: dict[str, tuple[str, str]] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    happened_at: str = ""
+    facts: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -68,7 +72,7 @@ class Table:
 
     def empty(self) -> pd.DataFrame:
         """Return the table without rows, all columns typed."""
-        return pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in self.contracts})
+        return _empty(self.name).copy()
 
     def schema(self) -> pa.DataFrameSchema:
         """Return the pandera schema that a loaded table satisfies (types, nulls, key, rules)."""
@@ -283,6 +287,8 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="sales_order_line",
         grain="One row per (order_id, line_id, schedule_no).",
         key=("order_id", "line_id", "schedule_no"),
+        happened_at="ordered_at",
+        facts=("last_goods_issue_at", "delivered_at", "cancelled_at"),
         minimal=(
             "order_id",
             "line_id",
@@ -341,6 +347,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="order_change_event",
         grain="One row per (event_id).",
         key=("event_id",),
+        happened_at="event_at",
         minimal=(
             "event_id",
             "event_at",
@@ -355,6 +362,7 @@ _DEFINITIONS: tuple[Table, ...] = (
                 "change_field",
                 "qty",
                 "requested_date",
+                "confirmed_date",
                 "cancel",
                 "priority",
                 "item",
@@ -369,6 +377,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="delivery_event",
         grain="One row per (shipment_id, order_id, line_id).",
         key=("shipment_id", "order_id", "line_id"),
+        happened_at="goods_issue_at",
         minimal=("shipment_id", "order_id", "line_id", "delivered_qty", "goods_issue_at"),
         full=("delivered_at",),
         rules=_not_negative("delivered_qty"),
@@ -377,6 +386,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="inventory_balance",
         grain="One row per (item_id, location_id, lot_id, balance_at).",
         key=("item_id", "location_id", "lot_id", "balance_at"),
+        happened_at="balance_at",
         minimal=("item_id", "location_id", "balance_at", "on_hand_qty"),
         full=(
             "lot_id",
@@ -396,6 +406,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="purchase_order_line",
         grain="One row per (po_id, line_id, schedule_no).",
         key=("po_id", "line_id", "schedule_no"),
+        happened_at="ordered_at",
         minimal=(
             "po_id",
             "line_id",
@@ -432,6 +443,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="supplier_confirmation_event",
         grain="One row per (po_id, line_id, event_at).",
         key=("po_id", "line_id", "event_at"),
+        happened_at="event_at",
         minimal=("po_id", "line_id", "event_at", "confirmed_date", "confirmed_qty"),
         full=("channel",),
         rules=_not_negative("confirmed_qty"),
@@ -440,6 +452,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="goods_receipt_event",
         grain="One row per (po_id, line_id, received_at).",
         key=("po_id", "line_id", "received_at"),
+        happened_at="received_at",
         minimal=("po_id", "line_id", "received_at", "received_qty", "rejected_qty"),
         rules=_not_negative("received_qty", "rejected_qty"),
     ),
@@ -447,6 +460,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="work_order",
         grain="One row per (wo_id).",
         key=("wo_id",),
+        facts=("started_at", "ended_at"),
         minimal=("wo_id", "item_id", "ordered_qty", "release_at", "due_at", "status"),
         full=(
             "good_qty",
@@ -470,6 +484,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="work_order_progress_event",
         grain="One row per (event_id).",
         key=("event_id",),
+        happened_at="event_at",
         minimal=(
             "event_id",
             "event_at",
@@ -517,6 +532,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="scrap_event",
         grain="One row per (event_id).",
         key=("event_id",),
+        happened_at="event_at",
         minimal=("event_id", "event_at", "wo_id", "item_id", "scrap_qty", "reason_code"),
         full=("op_no", "resource_id", "disposition"),
         references=_ITEM,
@@ -558,6 +574,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="schedule_operation",
         grain="One row per (version_id, wo_id, op_no, split_no).",
         key=("version_id", "wo_id", "op_no", "split_no"),
+        happened_at="published_at",
         minimal=(
             "version_id",
             "published_at",
@@ -627,6 +644,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="shipment",
         grain="One row per (shipment_id, order_id, line_id).",
         key=("shipment_id", "order_id", "line_id"),
+        facts=("actual_departure_at", "arrived_at"),
         minimal=("shipment_id", "order_id", "line_id", "planned_departure_at", "status"),
         full=(
             "shipped_qty",
@@ -644,6 +662,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         name="sop_plan",
         grain="One row per (plan_version, family_id, site_id, plan_month, measure).",
         key=("plan_version", "family_id", "site_id", "plan_month", "measure"),
+        happened_at="approved_at",
         minimal=(
             "plan_version",
             "approved_at",
@@ -687,7 +706,7 @@ _DEFINITIONS: tuple[Table, ...] = (
             *_not_negative("working_hours"),
             Rule(
                 "week_starts_on_monday",
-                lambda t: t["week_start_date"].isna() | (t["week_start_date"].dt.dayofweek == 0),
+                lambda t: t["week_start_date"].isna() | (t["week_start_date"].dt.day_of_week == 0),
             ),
         ),
     ),
@@ -710,6 +729,11 @@ def table(name: str) -> Table:
         return TABLES[name]
     except KeyError:
         raise KeyError(f"no canonical table '{name}'; known: {', '.join(TABLES)}") from None
+
+
+@cache
+def _empty(name: str) -> pd.DataFrame:
+    return pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in TABLES[name].contracts})
 
 
 @cache

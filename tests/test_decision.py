@@ -147,8 +147,9 @@ def changes() -> Changes:
         operations=after,
         moves=moved_operations(before, after).assign(zone="frozen"),
         confirmations=order_confirmations(PROMISES, {"sales_order_line": order_lines()}),
-        purchases=pd.DataFrame(
+        supplies=pd.DataFrame(
             {
+                "purchase_no": [1],
                 "action": ["expedite"],
                 "po_id": ["P1"],
                 "line_id": ["1"],
@@ -178,7 +179,14 @@ def changes() -> Changes:
                 "line_id": ["1"],
             }
         ),
-        money=pd.DataFrame({"term": ["penalty", "overtime"], "difference": [-2000.0, 360.0]}),
+        money=pd.DataFrame(
+            {
+                "term": ["late_cost", "overtime_cost"],
+                "do_nothing": [5000.0, 0.0],
+                "chosen": [3000.0, 360.0],
+                "difference": [-2000.0, 360.0],
+            }
+        ),
     )
 
 
@@ -189,7 +197,7 @@ def test_each_function_gets_what_the_difference_asks_of_it(governance: Governanc
     assert by_function == {
         "customer_service": ["confirm", "redate", "reduce", "withdraw"],
         "demand_planning": ["carry_in_forecast"],
-        "finance": ["book_effect"],
+        "finance": ["book_effect", "provide"],
         "logistics": ["rebook_shipment"],
         "operations": ["book_overtime", "run_sequence", "run_sequence"],
         "procurement": ["expedite"],
@@ -200,6 +208,7 @@ def test_each_function_gets_what_the_difference_asks_of_it(governance: Governanc
     said = table.set_index("action")["text"]
     assert said["redate"].startswith("Tell K2, order S2/1: new date 2026-11-29")
     assert "-1,640 EUR" in said["book_effect"]
+    assert "Provide 3,000 EUR" in said["provide"]
     assert "500 of C1 with V1" in said["expedite"]
 
 
@@ -218,7 +227,7 @@ def test_no_change_asks_nothing_but_the_books(governance: Governance) -> None:
         full,
         **{
             name: getattr(full, name).iloc[:0]
-            for name in ("moves", "confirmations", "purchases", "overtime", "shipments", "money")
+            for name in ("moves", "confirmations", "supplies", "overtime", "shipments", "money")
         },
     )
     assert commitments(none, governance, AT).empty

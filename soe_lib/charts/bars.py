@@ -134,3 +134,36 @@ def plot_adherence(
     figure.add_vline(x=target_pct, line={"color": BASELINE, "dash": "dash"})
     figure.update_xaxes(range=[0, 110], title={"text": "%"})
     return frame(figure, title=title, height=100 + 26 * max(3, len(ordered)), legend=False)
+
+
+def plot_losses(
+    losses: pd.DataFrame, *, title: str = "Planned hours not done, by cause"
+) -> go.Figure:
+    """
+    Draw the lost hours of each resource as one stacked bar, a colour per cause.
+
+    Parameters
+    ----------
+    losses
+        One row per (``cause``, ``resource_id``): ``lost_hours`` [h].
+    """
+    if losses.empty:
+        return nothing_to_draw(title, "Nothing planned for the week was left undone.")
+    figure = go.Figure()
+    total = losses.groupby("resource_id")["lost_hours"].sum()
+    resources = total.sort_index().sort_values(kind="stable").index.tolist()
+    causes = losses.groupby("cause")["lost_hours"].sum().sort_index()
+    for number, cause in enumerate(causes.sort_values(ascending=False, kind="stable").index):
+        rows = losses[losses["cause"] == cause].groupby("resource_id")["lost_hours"].sum()
+        figure.add_bar(
+            y=resources,
+            x=rows.reindex(resources),
+            orientation="h",
+            name=str(cause),
+            marker={"color": SEQUENCE[number % len(SEQUENCE)]},
+            hovertemplate="%{y}, %{fullData.name}: %{x:,.1f} h<extra></extra>",
+        )
+    figure.update_xaxes(title={"text": "h"})
+    figure.update_yaxes(categoryorder="array", categoryarray=resources)
+    frame(figure, title=title, height=130 + 26 * max(3, len(resources)))
+    return figure.update_layout(barmode="stack")

@@ -28,6 +28,16 @@ LOAD_SCALE: list[list[Any]] = [
 ]
 """Colour scale of load from 0 to 150 %: blue below, amber at 100 %, red above."""
 
+DEVIATION_SCALE: list[list[Any]] = [
+    [0.0, "#8c5a00"],
+    [0.25, "#e8b04b"],
+    [0.45, "#f7f3ea"],
+    [0.55, "#eef4f8"],
+    [0.75, "#6aaed6"],
+    [1.0, "#0b4f78"],
+]
+"""Colour scale of a deviation from -60 to +60 %: amber below plan, blue above."""
+
 FONT = "Inter, 'Segoe UI', 'DejaVu Sans', Arial, sans-serif"
 
 

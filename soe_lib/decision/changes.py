@@ -1,4 +1,4 @@
-"""What the chosen schedule changes for customers and suppliers: dates and purchases."""
+"""What the chosen schedule changes for customers: dates, quantities, shipments."""
 
 from __future__ import annotations
 
@@ -21,19 +21,6 @@ CONFIRMATION_COLUMNS = (
     "open_qty",
     "new_confirmed_qty",
     "reason_code",
-)
-PURCHASE_COLUMNS = (
-    "action",
-    "po_id",
-    "line_id",
-    "item_id",
-    "supplier_id",
-    "qty",
-    "order_at",
-    "old_receipt_date",
-    "new_receipt_at",
-    "is_expedite",
-    "cost",
 )
 
 
@@ -103,53 +90,32 @@ def _with_reason(rows: pd.DataFrame, reasons: pd.DataFrame | None) -> pd.DataFra
     return joined.assign(reason_code=joined["reason_code"].fillna("unexplained"))
 
 
-def purchase_reschedules(
-    purchases: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+def shipments_too_early(
+    promises: pd.DataFrame, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp
 ) -> pd.DataFrame:
     """
-    List what purchasing must order or pull in.
+    List the shipments that are planned to leave before their goods are ready.
 
     Parameters
     ----------
-    purchases
-        Purchases of the chosen schedule: ``item_id``, ``supplier_id``, ``qty``, ``order_at``,
-        ``receipt_at``, ``is_expedite``, ``cost``; ``po_id`` and ``line_id`` name the open order
-        line that is pulled in, empty for a new order.
+    promises
+        Promises of the chosen schedule.
 
     Returns
     -------
     pandas.DataFrame
-        One row per purchase, by the instant until which it must be ordered: ``action`` (expedite
-        or order), old and new receipt.
+        One row per (``shipment_id``, order line): ``planned_departure_at``, ``ready_at`` (empty =
+        never in the horizon), ``order_id``, ``line_id``; the earliest departure first.
     """
-    rows = purchases.reindex(
-        columns=[
-            "po_id",
-            "line_id",
-            "item_id",
-            "supplier_id",
-            "qty",
-            "order_at",
-            "receipt_at",
-            "is_expedite",
-            "cost",
-        ]
+    shipments = table_or_empty(tables, "shipment")
+    is_to_come = shipments["actual_departure_at"].isna() & (shipments["status"] == "planned")
+    planned = shipments[is_to_come & (shipments["planned_departure_at"] >= as_of)]
+    ready = promises[[*LINE_KEY, "promised_at"]].rename(columns={"promised_at": "ready_at"})
+    joined = planned.merge(ready, on=LINE_KEY)
+    late = joined["ready_at"].isna() | (joined["ready_at"] > joined["planned_departure_at"])
+    found = joined[late].sort_values(
+        ["planned_departure_at", "shipment_id", *LINE_KEY], kind="stable"
     )
-    rows[["po_id", "line_id"]] = rows[["po_id", "line_id"]].astype("str")
-    orders = table_or_empty(tables, "purchase_order_line")
-    expected = orders.assign(
-        old_receipt_date=orders["promised_date"].fillna(orders["required_date"])
-    )
-    last = expected.groupby(["po_id", "line_id"], sort=True)["old_receipt_date"].max()
-    rows = rows.merge(last.reset_index(), on=["po_id", "line_id"], how="left")
-    pulled_in = rows["is_expedite"].astype("boolean").fillna(False).astype(bool)
-    rows = rows.assign(
-        action=np.where(pulled_in, "expedite", "order"),
-        new_receipt_at=rows["receipt_at"],
-    )
-    rows["action"] = rows["action"].astype("str")
-    return (
-        rows.sort_values(["order_at", "item_id", "receipt_at"], kind="stable")
-        .reset_index(drop=True)
-        .reindex(columns=list(PURCHASE_COLUMNS))
+    return found[["shipment_id", "planned_departure_at", "ready_at", *LINE_KEY]].reset_index(
+        drop=True
     )

@@ -27,7 +27,14 @@ Right = Literal[
 ]
 Zone = Literal["frozen", "slushy", "liquid"]
 
-APPROVAL_COLUMNS = ("zone", "approver_role", "num_changes", "cost", "customer_tiers", "reason")
+APPROVAL_SHAPE = {
+    "zone": "str",
+    "approver_role": "str",
+    "num_changes": "int64",
+    "cost": "float64",
+    "customer_tiers": "str",
+    "reason": "str",
+}
 
 
 class Person(Section):
@@ -135,6 +142,36 @@ def load_governance(path: str | Path = "params/governance.yaml") -> Governance:
     return parse_section(read_yaml(Path(path)), Governance, str(path))
 
 
+def moves_to_approve(
+    moves: pd.DataFrame, pegging: pd.DataFrame, orders: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    Return the decided moves of a scenario with the customer tiers that each serves.
+
+    Parameters
+    ----------
+    moves
+        Rows of ``moved_operations`` with ``zone`` and ``change_cost``; mere shifts cost nothing
+        and need nobody.
+    pegging, orders
+        Pegging and order impact of the same schedule.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per decided move: ``zone``, ``change_cost`` [money], ``customer_tiers`` (tiers of
+        the order lines that its lot is pegged to, comma separated; empty where none is).
+    """
+    key = ["order_id", "line_id"]
+    lots = pegging[pegging["supply_type"] == "lot"].merge(orders[[*key, "customer_tier"]], on=key)
+    lots = lots[lots["customer_tier"].notna()]
+    served = lots.sort_values("customer_tier").drop_duplicates(["supply_id", "customer_tier"])
+    tiers = served.groupby("supply_id")["customer_tier"].agg(",".join)
+    decided = moves[moves["change_cost"] > 0]
+    lot = decided["wo_id"] + "/" + decided["split_no"].astype("str")
+    return decided.assign(customer_tiers=lot.map(tiers).fillna("").astype("str"))
+
+
 def approvals_needed(changes: pd.DataFrame, governance: Governance) -> pd.DataFrame:
     """
     Say who must approve the changes of a scenario, by zone, money and customer tier.
@@ -167,7 +204,7 @@ def approvals_needed(changes: pd.DataFrame, governance: Governance) -> pd.DataFr
         whom = f" for tier {', '.join(rule.customer_tiers)}" if rule.customer_tiers else ""
         reason = f"{len(rows)} changes in the {zone} zone, cost of change {cost:,.0f}{limit}{whom}"
         found.append((zone, rule.approver_role, len(rows), cost, ",".join(tiers), reason))
-    return pd.DataFrame(found, columns=list(APPROVAL_COLUMNS))
+    return pd.DataFrame(found, columns=list(APPROVAL_SHAPE)).astype(APPROVAL_SHAPE)
 
 
 def _first_match(

@@ -1,17 +1,28 @@
-"""Run every detector whose tables are there; say which are off; put the answer in words."""
+"""Run every detector whose tables are there; say which are off and why."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from soe_lib.divergence import capacity, demand, execution, inventory, logistics, supply
-from soe_lib.divergence.rows import empty_rows, finish
-from soe_lib.params import DivergenceParams
-from soe_lib.tables import TABLES
+from soe_lib.divergence import capacity, demand, execution, inventory, logistics, rates, supply
+from soe_lib.divergence.chain import Chain, chain
+from soe_lib.divergence.facts import Facts
+from soe_lib.divergence.links import Links
+from soe_lib.divergence.material import shortages
+from soe_lib.divergence.orders import (
+    late_in_schedule,
+    late_receipts,
+    order_lateness,
+    past_due_items,
+    uncovered_items,
+)
+from soe_lib.divergence.projection import NEEDED, Projection
+from soe_lib.divergence.rows import empty_rows
+
+OFF_COLUMNS = ("detector", "missing", "sentence")
 
 
 @dataclass(frozen=True)
@@ -21,245 +32,205 @@ class Baseline:
 
     Attributes
     ----------
-    since
-        Instant of the last cycle: events after it are news.
+    projection
+        The projection of doing nothing.
+    late
+        Order lines later than the tolerance, priced; without a projection those past due.
+    all_late
+        Order lines late at all, priced: what the sentence counts, as step 2 does.
+    links
+        What the late lines hang on.
     demand
-        Result of :func:`demand_vs_plan`.
+        Result of :func:`soe_lib.divergence.demand.demand_vs_plan`.
     load
-        Result of :func:`constrained_resources`.
+        Result of :func:`soe_lib.divergence.capacity.constrained_resources`.
     material
-        Result of :func:`material_shortages`.
-    promises
-        Promises of the projection (right-shift of the published schedule).
-    time_zone
-        Zone of the site.
+        Result of :func:`soe_lib.divergence.material.material_shortages`.
     """
 
-    since: pd.Timestamp
+    projection: Projection
+    late: pd.DataFrame
+    all_late: pd.DataFrame
+    links: Links
     demand: pd.DataFrame
     load: pd.DataFrame
     material: pd.DataFrame
-    promises: pd.DataFrame
-    time_zone: str
 
 
-def detect(
-    tables: Mapping[str, pd.DataFrame],
-    as_of: pd.Timestamp,
-    params: DivergenceParams,
-    baseline: Baseline,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+@dataclass(frozen=True)
+class Detector:
+    """A detector: its name, the tables that it cannot do without, and what it runs."""
+
+    name: str
+    needs: tuple[str, ...]
+    run: Callable[[], pd.DataFrame]
+
+
+def detect(facts: Facts, baseline: Baseline) -> tuple[Chain, pd.DataFrame]:
     """
-    Detect divergences.
+    Detect divergences and fold consequences into their causes.
 
     Parameters
     ----------
-    tables
-        Canonical tables of the snapshot.
-    as_of
-        Instant of the snapshot.
-    params
-        Tolerance bands: what is inside its band is not reported.
+    facts
+        Snapshot, instant, tolerances.
     baseline
         Plan, load and projection.
 
     Returns
     -------
     tuple
-        Divergences (columns of ``divergence.rows.COLUMNS``, largest money at risk first), and the
-        detectors that are off: ``detector``, ``missing`` (tables, comma separated).
+        The chain (``roots`` and ``consequences``: columns of ``divergence.rows.COLUMNS``, largest
+        money at risk first), and the detectors that are off: ``detector``, ``missing`` (tables,
+        comma separated) and ``sentence`` (why, in words).
     """
-    full = {name: tables.get(name, TABLES[name].empty()) for name in TABLES}
-    since = baseline.since
-    prices = _family_prices(full)
-    detectors: dict[str, tuple[tuple[str, ...], Callable[[], pd.DataFrame]]] = {
-        "demand against plan": (
-            ("sales_order_line", "sop_plan", "family_mix", "plan_calendar"),
-            lambda: demand.family_demand(baseline.demand, prices),
-        ),
-        "order changes": (
-            ("order_change_event", "sales_order_line"),
-            lambda: demand.order_changes(full, as_of, since),
-        ),
-        "orders in jeopardy": (
-            ("schedule_operation", "resource", "resource_calendar", "sales_order_line"),
-            lambda: order_lateness(full, baseline.promises, params),
-        ),
-        "supplier confirmations": (
-            ("purchase_order_line",),
-            lambda: supply.purchases(full, as_of, params),
-        ),
-        "short receipts": (
-            ("goods_receipt_event", "purchase_order_line"),
-            lambda: supply.receipts(full, as_of, since, params),
-        ),
-        "material shortages": (
-            ("bom_component", "inventory_balance", "item"),
-            lambda: supply.shortages(baseline.material, full),
-        ),
-        "late work orders": (
-            ("work_order", "item"),
-            lambda: execution.late_work_orders(full, as_of, params),
-        ),
-        "downtime": (
-            ("downtime_event",),
-            lambda: execution.downtime(full, as_of, since, params),
-        ),
-        "scrap": (
-            ("work_order_progress_event", "work_order", "scrap_event"),
-            lambda: execution.scrap(full, as_of, since, params),
-        ),
-        "slow running": (
-            ("work_order_progress_event", "routing_alternate", "resource_calendar", "run_rate"),
-            lambda: execution.slow_running(full, as_of, since, params),
-        ),
-        "labour": (
-            ("labour_availability",),
-            lambda: execution.labour(full, as_of, since, params),
-        ),
-        "resource load": (
-            ("schedule_operation", "resource", "resource_calendar"),
-            lambda: capacity.overloads(baseline.load, params),
-        ),
-        "stock below safety": (
-            ("inventory_balance", "item"),
-            lambda: inventory.below_safety(full, as_of),
-        ),
-        "stock records": (
-            (
-                "inventory_balance",
-                "goods_receipt_event",
-                "work_order_progress_event",
-                "bom_component",
-                "run_rate",
-            ),
-            lambda: inventory.wrong_stock(full, as_of, params),
-        ),
-        "excess stock": (
-            ("inventory_balance", "item", "sales_order_line"),
-            lambda: inventory.excess(full, _weekly_demand(full, as_of), as_of, params),
-        ),
-        "departures": (
-            ("shipment",),
-            lambda: logistics.departures(full, as_of, since),
-        ),
-        "ship capacity": (
-            ("ship_capacity", "sales_order_line", "item"),
-            lambda: logistics.ship_capacity(full, baseline.promises, baseline.time_zone),
-        ),
-    }
     found: list[pd.DataFrame] = []
-    off: list[dict[str, str]] = []
-    for name, (needs, run) in detectors.items():
-        missing = [table for table in needs if full[table].empty]
+    off: list[tuple[str, str, str]] = []
+    for detector in _detectors(facts, baseline):
+        missing = [table for table in detector.needs if facts.tables[table].empty]
         if missing:
-            off.append({"detector": name, "missing": ", ".join(missing)})
+            off.append((detector.name, ", ".join(missing), _why_off(detector.name, missing)))
         else:
-            found.append(run())
+            found.append(detector.run())
+    _stock_records(facts, found, off)
     kept = [rows for rows in found if len(rows)]
     rows = pd.concat(kept, ignore_index=True) if kept else empty_rows()
-    rows["first_seen_at"] = rows["first_seen_at"].fillna(as_of)
-    rows = rows.drop_duplicates("divergence_id")
-    rows = rows.sort_values(
-        ["money_at_risk", "severity", "divergence_id"],
-        ascending=[False, False, True],
+    rows["first_seen_at"] = rows["first_seen_at"].fillna(facts.as_of)
+    rows = rows.drop_duplicates("divergence_id").reset_index(drop=True)
+    chained = chain(
+        facts, rows, baseline.late, baseline.links, baseline.material, baseline.projection
+    )
+    ordered = Chain(_ranked(chained.roots), _ranked(chained.consequences), chained.touched)
+    return ordered, pd.DataFrame(off, columns=list(OFF_COLUMNS))
+
+
+def _why_off(name: str, missing: list[str]) -> str:
+    return f"{name}: off, the feed has no {' and no '.join(missing)}"
+
+
+def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.sort_values(
+        ["money_at_risk", "num_orders", "severity", "divergence_id"],
+        ascending=[False, False, False, True],
         na_position="last",
         kind="stable",
+    ).reset_index(drop=True)
+
+
+def _detectors(facts: Facts, baseline: Baseline) -> tuple[Detector, ...]:
+    projection = baseline.projection
+    orders = (
+        (
+            Detector("orders in jeopardy", NEEDED, lambda: _jeopardy(facts, baseline)),
+            Detector("demand not covered", NEEDED, lambda: uncovered_items(facts, baseline.late)),
+            Detector(
+                "promises that the schedule breaks",
+                NEEDED,
+                lambda: late_in_schedule(facts, baseline.late, baseline.links),
+            ),
+            Detector(
+                "purchases after the promise",
+                (*NEEDED, "purchase_order_line"),
+                lambda: late_receipts(facts, baseline.late, projection.pegging),
+            ),
+        )
+        if projection.is_on
+        else (
+            Detector("orders in jeopardy (right-shift)", NEEDED, empty_rows),
+            Detector(
+                "orders past due",
+                ("sales_order_line",),
+                lambda: past_due_items(facts, baseline.late),
+            ),
+        )
     )
-    return rows.reset_index(drop=True), pd.DataFrame(off, columns=["detector", "missing"])
-
-
-def order_lateness(
-    tables: Mapping[str, pd.DataFrame], promises: pd.DataFrame, params: DivergenceParams
-) -> pd.DataFrame:
-    """Return open order lines that are projected late, or that nothing covers, if nothing is done."""
-    late = promises["lateness_days"] * 24 > params.order_late_hours
-    rows = promises[late].copy()
-    if rows.empty:
-        return empty_rows()
-    keys = ["order_id", "line_id"]
-    lines = tables["sales_order_line"].drop_duplicates(keys)
-    rows = rows.merge(lines[[*keys, "customer_id", "site_id", "net_price"]], on=keys, how="left")
-    rows["object_id"] = rows["order_id"] + "/" + rows["line_id"]
-    rows["planned_value"] = 0.0
-    rows["actual_value"] = rows["deviation_days"] = rows["lateness_days"]
-    rows["money_at_risk"] = rows["open_qty"] * rows["net_price"].fillna(0.0)
-    rows["act_by_at"] = rows["due_at"]
-    rows["num_orders"] = 1
-    rows["severity"] = rows["lateness_days"] * 24 / max(params.order_late_hours, 1e-9)
-    rows["sentence"] = [
-        f"order {o} of {c} ({q:,.0f} {i}) "
-        + (f"is projected {d:.1f} days late" if covered else "has no supply planned")
-        for o, c, q, i, d, covered in zip(
-            rows["object_id"],
-            rows["customer_id"].fillna("?"),
-            rows["open_qty"],
-            rows["item_id"],
-            rows["lateness_days"],
-            rows["is_covered"],
-            strict=True,
-        )
-    ]
-    return finish(
-        rows,
-        divergence_type="order_in_jeopardy",
-        subject="demand",
-        object_type="order_line",
-        owner_role="customer_service",
-        unit="days",
-        evidence_table="sales_order_line",
-        evidence_columns=("order_id", "line_id"),
+    return (
+        Detector(
+            "demand against plan",
+            ("sales_order_line", "sop_plan", "family_mix", "plan_calendar"),
+            lambda: demand.family_demand(facts, baseline.demand),
+        ),
+        Detector(
+            "order changes",
+            ("order_change_event", "sales_order_line"),
+            lambda: demand.order_changes(facts),
+        ),
+        *orders,
+        Detector(
+            "purchases",
+            ("purchase_order_line",),
+            lambda: supply.purchases(facts, baseline.material),
+        ),
+        Detector(
+            "short receipts",
+            ("goods_receipt_event", "purchase_order_line"),
+            lambda: supply.receipts(facts),
+        ),
+        Detector(
+            "material shortages",
+            (*NEEDED, "bom_component", "inventory_balance", "item"),
+            lambda: shortages(facts, baseline.material),
+        ),
+        Detector("late work orders", ("work_order",), lambda: execution.late_work_orders(facts)),
+        Detector("stops", ("downtime_event",), lambda: execution.downtime(facts)),
+        Detector("scrap", ("work_order_progress_event", "work_order"), lambda: rates.scrap(facts)),
+        Detector(
+            "slow running",
+            ("work_order_progress_event", "run_rate", "resource_calendar"),
+            lambda: rates.slow_running(facts),
+        ),
+        Detector("people missing", ("labour_availability",), lambda: execution.labour(facts)),
+        Detector(
+            "resource load",
+            ("schedule_operation", "resource", "resource_calendar"),
+            lambda: capacity.overloads(facts, baseline.load),
+        ),
+        Detector(
+            "stock below safety",
+            ("inventory_balance", "item"),
+            lambda: inventory.below_safety(facts),
+        ),
+        Detector(
+            "excess stock",
+            ("inventory_balance", "item", "sales_order_line"),
+            lambda: inventory.excess(facts),
+        ),
+        Detector(
+            "departures",
+            ("shipment",),
+            lambda: logistics.departures(facts, projection.pegging, projection.promises),
+        ),
+        Detector(
+            "ship capacity",
+            ("ship_capacity", "sales_order_line", "item", *NEEDED),
+            lambda: logistics.ship_capacity(facts, projection.promises),
+        ),
     )
 
 
-def problem_statement(
-    divergences: pd.DataFrame, promises: pd.DataFrame, load: pd.DataFrame, currency: str
-) -> str:
-    """
-    Return the week's problem in one plain sentence, every number counted from the rows given.
-
-    Parameters
-    ----------
-    divergences, promises, load
-        Tables of :func:`detect`, the projection and :func:`constrained_resources`.
-    currency
-        Currency of the money.
-    """
-    late = divergences[divergences["divergence_type"] == "order_in_jeopardy"]
-    parts: list[str] = []
-    if len(promises):
-        parts.append(
-            f"{len(late):,} of {len(promises):,} open order lines miss their promise if nothing is "
-            f"done ({late['money_at_risk'].sum():,.0f} {currency} of orders)".replace(" )", ")")
-        )
-    over = load[load["overload_hours"] > 0] if len(load) else load
-    if len(over):
-        worst = over.groupby("resource_id")["overload_hours"].sum().sort_values(ascending=False)
-        parts.append(
-            f"{worst.index[0]} lacks {worst.iloc[0]:,.0f} h"
-            + (f" and {len(worst) - 1} more resources are overloaded" if len(worst) > 1 else "")
-        )
-    rest = divergences[divergences["divergence_type"] != "order_in_jeopardy"]
-    counts = rest["subject"].value_counts()
-    if len(rest):
-        listed = ", ".join(f"{n} in {subject}" for subject, n in counts.items())
-        parts.append(f"{len(rest):,} divergences stand behind it ({listed})")
-    if not parts:
-        return "Nothing diverged beyond tolerance."
-    return "; ".join(parts) + "."
+def _jeopardy(facts: Facts, baseline: Baseline) -> pd.DataFrame:
+    return order_lateness(facts, baseline.late, baseline.links)
 
 
-def _family_prices(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
-    items = tables["item"]
-    price = items["price"].fillna(items["std_cost"]).fillna(0.0)
-    mean = price.groupby(items["family_id"]).mean()
-    return mean.astype(float)
-
-
-def _weekly_demand(tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.Series:
-    lines = tables["sales_order_line"]
-    recent = lines[
-        (lines["ordered_at"] > as_of - pd.Timedelta(weeks=8)) & (lines["ordered_at"] <= as_of)
-    ]
-    demand_qty = recent.groupby("item_id")["ordered_qty"].sum() / 8
-    return demand_qty.replace(0.0, np.nan)
+def _stock_records(
+    facts: Facts, found: list[pd.DataFrame], off: list[tuple[str, str, str]]
+) -> None:
+    """Check stock records, unless the feed's movements do not explain the balances at all."""
+    name = "stock records"
+    needs = (
+        "inventory_balance",
+        "goods_receipt_event",
+        "purchase_order_line",
+        "work_order_progress_event",
+        "bom_component",
+    )
+    missing = [table for table in needs if facts.tables[table].empty]
+    if missing:
+        off.append((name, ", ".join(missing), _why_off(name, missing)))
+        return
+    identity = inventory.stock_identity(facts)
+    if inventory.movements_are_complete(facts, identity):
+        found.append(inventory.wrong_stock(facts, identity))
+        return
+    why = "receipts and consumption do not explain the balances of most purchased items"
+    off.append((name, "", f"{name}: off, {why}"))

@@ -1,40 +1,45 @@
-"""Execution: late work orders, downtime, scrap, slow running, people missing."""
+"""Execution: late work orders, stops, people missing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
 import pandas as pd
 
+from soe_lib.calendars import union_minutes
+from soe_lib.divergence.facts import Facts
+from soe_lib.divergence.names import at_least, at_most, count_of, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
-from soe_lib.params import DivergenceParams
+
+CLOSED_STATES = ("completed", "cancelled")
 
 
-def late_work_orders(
-    tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, params: DivergenceParams
-) -> pd.DataFrame:
+def late_work_orders(facts: Facts) -> pd.DataFrame:
     """Return open work orders past their due instant by more than the tolerance."""
-    orders = tables["work_order"]
-    still = orders[orders["ended_at"].isna() & ~orders["status"].isin(["completed", "cancelled"])]
-    days = (as_of - still["due_at"]).dt.total_seconds() / 86_400
-    rows = still[days > params.work_order_late_days].copy()
+    orders = facts.tables["work_order"]
+    open_ = orders["ended_at"].isna() | (orders["ended_at"] > facts.as_of)
+    still = orders[open_ & ~orders["status"].isin(CLOSED_STATES)]
+    days = (facts.as_of - still["due_at"]).dt.total_seconds() / 86_400
+    tolerance = facts.params.divergence.work_order_late_days
+    rows = still[days > tolerance].copy()
     if rows.empty:
         return empty_rows()
-    cost = tables["item"].set_index("item_id")["std_cost"]
     rows["object_id"] = rows["wo_id"]
     rows["planned_value"] = 0.0
     rows["actual_value"] = rows["deviation_days"] = days[rows.index]
-    rows["money_at_risk"] = rows["ordered_qty"] * rows["item_id"].map(cost).fillna(0.0)
-    rows["severity"] = rows["deviation_days"] / max(params.work_order_late_days, 1e-9)
+    rows["family_id"] = look_up(rows["item_id"], facts.items["family_id"])
+    rows["severity"] = rows["deviation_days"] / max(tolerance, 1e-9)
+    rows["first_seen_at"] = rows["due_at"]
+    rows["act_by_at"] = facts.as_of
     rows["sentence"] = [
-        f"work order {w} ({q:,.0f} of {i}) was due {d:%d %b} and is still open, {n:.0f} days late"
-        for w, q, i, d, n in zip(
+        f"work order {w} ({q:,.0f} of {i}) was due {d:%d %b} and is "
+        + ("still running" if started else "not started")
+        + f", {n:.0f} days late"
+        for w, q, i, d, n, started in zip(
             rows["wo_id"],
             rows["ordered_qty"],
-            rows["item_id"],
-            rows["due_at"],
+            named(rows["item_id"], facts.item_names),
+            rows["due_at"].dt.tz_convert(facts.time_zone),
             rows["deviation_days"],
+            rows["started_at"].notna(),
             strict=True,
         )
     ]
@@ -46,48 +51,81 @@ def late_work_orders(
         owner_role="operations",
         unit="days",
         evidence_table="work_order",
-        evidence_columns=("wo_id",),
+        evidence={"wo_id": rows["wo_id"]},
     )
 
 
-def downtime(
-    tables: Mapping[str, pd.DataFrame],
-    as_of: pd.Timestamp,
-    since: pd.Timestamp,
-    params: DivergenceParams,
-) -> pd.DataFrame:
-    """Return resources whose unplanned stops since the last cycle exceed the tolerance."""
-    events = tables["downtime_event"]
-    stops = events[~events["is_planned"].fillna(False) & (events["start_at"] <= as_of)].copy()
-    stops["from"] = stops["start_at"].clip(lower=since)
-    stops["to"] = stops["end_at"].fillna(as_of).clip(upper=as_of)
-    stops["hours"] = ((stops["to"] - stops["from"]).dt.total_seconds() / 3600).clip(lower=0)
-    stops = stops[stops["hours"] > 0]
-    summed = stops.groupby("resource_id").agg(
-        actual_value=("hours", "sum"),
-        first_seen_at=("start_at", "min"),
-        longest=("hours", "max"),
-        is_open=("end_at", lambda end: end.isna().any()),
-        reason=("reason_code", "first"),
+def unplanned_stops(facts: Facts, since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
+    """
+    Return unplanned stops clipped to a window, overlaps of one resource merged.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``resource_id``, ``start_at``, ``end_at``, ``hours`` [h].
+    """
+    stops = facts.tables["downtime_event"]
+    end = stops["end_at"].where(stops["end_at"] <= facts.as_of).fillna(facts.as_of)
+    stops = stops.assign(end_at=at_most(end, until), start_at=at_least(stops["start_at"], since))
+    stops = stops[~stops["is_planned"].fillna(False).astype(bool)]
+    stops = stops[stops["end_at"] > stops["start_at"]]
+    merged = union_minutes(stops[["resource_id", "start_at", "end_at"]])
+    return merged.assign(hours=(merged["end_at"] - merged["start_at"]).dt.total_seconds() / 3600)
+
+
+def downtime(facts: Facts) -> pd.DataFrame:
+    """
+    Return resources that stood longer since the last cycle than they usually do.
+
+    Plan is the resource's own mean of unplanned hours over the weeks before (as many as
+    ``history_weeks`` and the feed allow, no stop = no hours); money is the lost hours at the
+    resource's regular cost.
+    """
+    events = facts.tables["downtime_event"]
+    span = facts.as_of - facts.since
+    now = unplanned_stops(facts, facts.since, facts.as_of)
+    summed = now.groupby("resource_id").agg(
+        actual_value=("hours", "sum"), first_seen_at=("start_at", "min"), longest=("hours", "max")
     )
-    rows = summed[summed["actual_value"] > params.downtime_hours].reset_index()
+    oldest = events["start_at"].min()
+    weeks = min(facts.params.horizon.history_weeks, int((facts.since - oldest) / span))
+    usual = pd.Series(0.0, index=summed.index)
+    if weeks >= 1:
+        before = unplanned_stops(facts, facts.since - weeks * span, facts.since)
+        past = before.groupby("resource_id")["hours"].sum() / weeks
+        usual = past.reindex(summed.index).fillna(0.0)
+    summed["planned_value"] = usual
+    tolerance = facts.params.divergence.downtime_hours
+    rows = summed[summed["actual_value"] - summed["planned_value"] > tolerance].reset_index()
     if rows.empty:
         return empty_rows()
     rows["object_id"] = rows["resource_id"]
-    rows["planned_value"] = 0.0
-    rows["severity"] = rows["actual_value"] / max(params.downtime_hours, 1e-9)
+    rows["site_id"] = look_up(rows["resource_id"], facts.resource_sites)
+    excess = rows["actual_value"] - rows["planned_value"]
+    rows["severity"] = excess / max(tolerance, 1e-9)
+    resources = facts.tables["resource"].drop_duplicates("resource_id").set_index("resource_id")
+    rows["direct_cost"] = excess * look_up(rows["resource_id"], resources["cost_per_hour"])
+    unplanned = events[~events["is_planned"].fillna(False).astype(bool)]
+    unplanned = unplanned[unplanned["start_at"] <= facts.as_of]
+    is_open = unplanned["end_at"].isna() | (unplanned["end_at"] > facts.as_of)
+    standing = rows["resource_id"].isin(unplanned.loc[is_open, "resource_id"])
+    # A stop that is over cannot be shortened: what is left to do about it is not urgent by itself.
+    rows["act_by_at"] = pd.Series(facts.as_of, index=rows.index).where(standing)
+    reason = _longest_reason(facts, unplanned)
     rows["sentence"] = [
-        f"{r} stood {h:.1f} h unplanned since the last cycle (longest {x:.1f} h, {c})"
-        + (", and still stands" if o else "")
-        for r, h, x, c, o in zip(
-            rows["resource_id"],
+        f"{r} stood {h:.1f} h unplanned since the last cycle, usual are {u:.1f} h "
+        f"(longest {x:.1f} h, {c})" + ("; it still stands" if o else "")
+        for r, h, u, x, c, o in zip(
+            named(rows["resource_id"], facts.resource_names),
             rows["actual_value"],
+            rows["planned_value"],
             rows["longest"],
-            rows["reason"],
-            rows["is_open"],
+            look_up(rows["resource_id"], reason).fillna("no reason given"),
+            standing,
             strict=True,
         )
     ]
+    ids = _stops_in_window(facts, unplanned).groupby("resource_id")["start_at"].agg(list)
     return finish(
         rows,
         divergence_type="downtime",
@@ -96,208 +134,68 @@ def downtime(
         owner_role="operations",
         unit="h",
         evidence_table="downtime_event",
-        evidence_columns=("resource_id",),
+        evidence={
+            "resource_id": rows["resource_id"],
+            "start_at": look_up(rows["resource_id"], ids),
+            "is_planned": [False, None],
+        },
     )
 
 
-def scrap(
-    tables: Mapping[str, pd.DataFrame],
-    as_of: pd.Timestamp,
-    since: pd.Timestamp,
-    params: DivergenceParams,
-) -> pd.DataFrame:
-    """Return items and resources whose scrap ratio is above its own past by the tolerance."""
-    events = tables["work_order_progress_event"]
-    events = events[events["event_at"] <= as_of]
-    orders = tables["work_order"].set_index("wo_id")["item_id"]
-    events = events.assign(item_id=events["wo_id"].map(orders))
-    events = events[(events["good_qty"] + events["scrap_qty"]) > 0]
-    keys = ["item_id", "resource_id"]
-    recent = events["event_at"] > since
-    now = events[recent].groupby(keys)[["good_qty", "scrap_qty"]].sum()
-    past = events[~recent].groupby("resource_id")[["good_qty", "scrap_qty"]].sum()
-    base = 100 * past["scrap_qty"] / (past["good_qty"] + past["scrap_qty"])
-    rows = now.reset_index()
-    total = rows["good_qty"] + rows["scrap_qty"]
-    rows["actual_value"] = 100 * rows["scrap_qty"] / total
-    rows["planned_value"] = rows["resource_id"].map(base).fillna(0.0)
-    spread = 100 * np.sqrt(
-        (rows["planned_value"] / 100 * (1 - rows["planned_value"] / 100)).clip(lower=1e-6) / total
-    )
-    gap = rows["actual_value"] - rows["planned_value"]
-    rows = rows[(gap > params.scrap_pct) & (gap > 3 * spread)].copy()
-    if rows.empty:
-        return empty_rows()
-    rows["object_id"] = rows["item_id"] + " on " + rows["resource_id"]
-    cost = tables["item"].set_index("item_id")["std_cost"]
-    rows["money_at_risk"] = rows["scrap_qty"] * rows["item_id"].map(cost).fillna(0.0)
-    rows["severity"] = (rows["actual_value"] - rows["planned_value"]) / max(params.scrap_pct, 1e-9)
-    rows["sentence"] = [
-        f"scrap of {i} on {r}: {a:.1f} % against {p:.1f} % usual"
-        for i, r, a, p in zip(
-            rows["item_id"],
-            rows["resource_id"],
-            rows["actual_value"],
-            rows["planned_value"],
-            strict=True,
-        )
-    ]
-    return finish(
-        rows,
-        divergence_type="scrap_above_plan",
-        subject="execution",
-        object_type="item_resource",
-        owner_role="operations",
-        unit="%",
-        evidence_table="work_order_progress_event",
-        evidence_columns=("resource_id",),
-    )
+def _stops_in_window(facts: Facts, unplanned: pd.DataFrame) -> pd.DataFrame:
+    end = unplanned["end_at"].fillna(facts.as_of)
+    return unplanned[(end > facts.since) & (unplanned["start_at"] < facts.as_of)]
 
 
-def slow_running(
-    tables: Mapping[str, pd.DataFrame],
-    as_of: pd.Timestamp,
-    since: pd.Timestamp,
-    params: DivergenceParams,
-) -> pd.DataFrame:
-    """Return resources that since the last cycle ran slower than their routing by the tolerance."""
-    events = tables["work_order_progress_event"]
-    events = events[events["event_at"] <= as_of]
-    keys = ["wo_id", "op_no", "resource_id"]
-    began = events[events["event_type"] == "start"].groupby(keys)["event_at"].min()
-    done = (
-        events[events["event_type"] == "complete"]
-        .groupby(keys)
-        .agg(ended=("event_at", "max"), good_qty=("good_qty", "sum"))
-    )
-    runs = done.join(began.rename("began"), how="inner").reset_index()
-    runs = runs[(runs["ended"] > since) & (runs["good_qty"] > 0)]
-    runs["item_id"] = runs["wo_id"].map(tables["work_order"].set_index("wo_id")["item_id"])
-    routing = tables["routing_alternate"][
-        ["item_id", "op_no", "resource_id", "run_minutes_per_unit"]
-    ]
-    runs = runs.merge(routing, on=["item_id", "op_no", "resource_id"])
-    elapsed = _open_hours(runs, tables["resource_calendar"], tables.get("downtime_event"))
-    runs["standard_hours"] = runs["good_qty"] * runs["run_minutes_per_unit"] / 60
-    runs["actual_hours"] = elapsed
-    runs = runs[runs["actual_hours"] > 0]
-    summed = runs.groupby("resource_id")[["standard_hours", "actual_hours"]].sum()
-    summed = summed[summed["standard_hours"] >= 4]
-    rows = summed.reset_index()
-    rows["actual_value"] = 100 * rows["standard_hours"] / rows["actual_hours"]
-    rows["planned_value"] = 100.0
-    rows = rows[rows["actual_value"] < 100 - params.rate_pct].copy()
-    if rows.empty:
-        return empty_rows()
-    rows["object_id"] = rows["resource_id"]
-    rows["severity"] = (100 - rows["actual_value"]) / max(params.rate_pct, 1e-9)
-    rows["sentence"] = [
-        f"{r} ran at {a:.0f} % of its standard rate ({s:.0f} h of work took {h:.0f} h)"
-        for r, a, s, h in zip(
-            rows["resource_id"],
-            rows["actual_value"],
-            rows["standard_hours"],
-            rows["actual_hours"],
-            strict=True,
-        )
-    ]
-    return finish(
-        rows,
-        divergence_type="running_slow",
-        subject="execution",
-        object_type="resource",
-        owner_role="operations",
-        unit="% of standard",
-        evidence_table="work_order_progress_event",
-        evidence_columns=("resource_id",),
-    )
+def _longest_reason(facts: Facts, unplanned: pd.DataFrame) -> pd.Series:
+    stops = _stops_in_window(facts, unplanned)
+    end = at_most(stops["end_at"].fillna(facts.as_of), facts.as_of)
+    hours = (end - at_least(stops["start_at"], facts.since)).dt.total_seconds()
+    ordered = stops.assign(seconds=hours).sort_values("seconds", ascending=False, kind="stable")
+    return ordered.drop_duplicates("resource_id").set_index("resource_id")["reason_code"]
 
 
-def _open_hours(
-    runs: pd.DataFrame, calendar: pd.DataFrame, stops: pd.DataFrame | None
-) -> pd.Series:
-    """Hours between begin and end of each run in which its resource was open and not down."""
-    opened = calendar[calendar["calendar_kind"].isin(["shift", "overtime"])]
-    hours = _overlap(runs, opened)
-    if stops is not None and len(stops):
-        hours -= _overlap(runs, stops.assign(end_at=stops["end_at"].fillna(runs["ended"].max())))
-    return hours.clip(lower=0)
+def labour(facts: Facts) -> pd.DataFrame:
+    """
+    Return sites and skills with shifts since the last cycle in which people were missing.
 
-
-def _overlap(runs: pd.DataFrame, intervals: pd.DataFrame) -> pd.Series:
-    """Hours of each run covered by intervals of its resource (cumulative open time difference)."""
-    total = pd.Series(0.0, index=runs.index)
-    for resource, own in intervals.groupby("resource_id"):
-        here = runs[runs["resource_id"] == resource]
-        ordered = own.sort_values("start_at")
-        begin = ordered["start_at"].to_numpy("datetime64[us]").astype(np.int64)
-        end = ordered["end_at"].to_numpy("datetime64[us]").astype(np.int64)
-        before = np.concatenate([[0], np.cumsum(np.maximum(end - begin, 0))])
-
-        def open_until(
-            at: pd.Series,
-            begin: np.ndarray = begin,
-            end: np.ndarray = end,
-            before: np.ndarray = before,
-        ) -> np.ndarray:
-            moment = at.to_numpy("datetime64[us]").astype(np.int64)
-            k = np.searchsorted(begin, moment, side="right")
-            inside = np.where(
-                k > 0,
-                np.minimum(moment, end[np.maximum(k - 1, 0)]) - begin[np.maximum(k - 1, 0)],
-                0,
-            )
-            return np.where(k > 0, before[np.maximum(k - 1, 0)] + np.maximum(inside, 0), 0)
-
-        total[here.index] = (open_until(here["ended"]) - open_until(here["began"])) / 3.6e9
-    return total
-
-
-def labour(
-    tables: Mapping[str, pd.DataFrame],
-    as_of: pd.Timestamp,
-    since: pd.Timestamp,
-    params: DivergenceParams,
-) -> pd.DataFrame:
-    """Return skills and sites whose people present fell short of plan, by day, since the cycle."""
-    rows = tables["labour_availability"]
+    A shift counts when more than the tolerance of its planned people are missing; plan and actual
+    are the people of those shifts.
+    """
+    rows = facts.tables["labour_availability"]
     day = rows["labour_date"]
-    here = (day >= since.tz_localize(None).normalize()) & rows["actual_headcount"].notna()
-    summed = (
-        rows[here]
-        .groupby(["site_id", "skill_code"])[["planned_headcount", "actual_headcount"]]
-        .sum()
-        .reset_index()
-    )
-    worst = rows[here].assign(short=rows["planned_headcount"] - rows["actual_headcount"])
-    share = worst["short"] / worst["planned_headcount"].where(worst["planned_headcount"] > 0)
-    bad = worst[share > params.labour_pct / 100].copy()
+    known = (day >= facts.first_day) & (day <= facts.today) & rows["actual_headcount"].notna()
+    shifts = rows[known & (rows["planned_headcount"] > 0)].copy()
+    shifts["missing"] = shifts["planned_headcount"] - shifts["actual_headcount"]
+    limit = facts.params.divergence.labour_pct
+    bad = shifts[shifts["missing"] > limit / 100 * shifts["planned_headcount"]]
     if bad.empty:
         return empty_rows()
-    grouped = bad.groupby(["site_id", "skill_code"]).agg(
+    keys = ["site_id", "skill_code"]
+    found = bad.groupby(keys, as_index=False).agg(
         planned_value=("planned_headcount", "sum"),
         actual_value=("actual_headcount", "sum"),
-        shifts=("short", "size"),
+        shifts=("missing", "size"),
         first=("labour_date", "min"),
+        dates=("labour_date", lambda days: sorted(set(days))),
     )
-    found = grouped.reset_index()
-    overall = summed.set_index(["site_id", "skill_code"])
-    ratio = overall["actual_headcount"] / overall["planned_headcount"]
-    found["overall"] = [
-        float(ratio.get((s, k), 1.0))
-        for s, k in zip(found["site_id"], found["skill_code"], strict=True)
-    ]
+    whole = shifts.groupby(keys)[["planned_headcount", "actual_headcount"]].sum()
+    present = (100 * whole["actual_headcount"] / whole["planned_headcount"]).rename("present_pct")
+    found = found.merge(present.reset_index(), on=keys)
     found["object_id"] = found["site_id"] + " " + found["skill_code"]
-    gap = (found["planned_value"] - found["actual_value"]) / found["planned_value"]
-    found["severity"] = 100 * gap / max(params.labour_pct, 1e-9)
+    share = 100 * (1 - found["actual_value"] / found["planned_value"])
+    found["severity"] = share / max(limit, 1e-9)
+    found["first_seen_at"] = facts.instant(found["first"])
+    found["act_by_at"] = facts.as_of
     found["sentence"] = [
-        f"{o}: {p - a:.0f} of {p:.0f} people missing over {n} shifts ({100 * r:.0f} % present)"
+        f"{o}: {p - a:.0f} of {p:.0f} people missing on {count_of(n, 'shift')} "
+        f"({r:.0f} % present in the week)"
         for o, p, a, n, r in zip(
             found["object_id"],
             found["planned_value"],
             found["actual_value"],
             found["shifts"],
-            found["overall"],
+            found["present_pct"],
             strict=True,
         )
     ]
@@ -309,5 +207,9 @@ def labour(
         owner_role="operations",
         unit="people",
         evidence_table="labour_availability",
-        evidence_columns=("site_id", "skill_code"),
+        evidence={
+            "site_id": found["site_id"],
+            "skill_code": found["skill_code"],
+            "labour_date": found["dates"],
+        },
     )

@@ -2,101 +2,178 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
+from soe_lib.calendars import site_day
+from soe_lib.divergence.facts import Facts
+from soe_lib.divergence.names import at_least, count_of, look_up
+from soe_lib.divergence.prices import priced_lines
 from soe_lib.divergence.rows import empty_rows, finish
 
-LATE_DEPARTURE_HOURS = 2.0
-"""A departure later than this is a divergence. [h]"""
+KEYS = ["order_id", "line_id"]
+GONE = ("cancelled", "arrived")
 
 
-def departures(
-    tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, since: pd.Timestamp
-) -> pd.DataFrame:
-    """Return shipments since the last cycle that left late or have not left."""
-    rows = tables["shipment"]
-    rows = rows[rows["status"] != "cancelled"].copy()
-    due = (rows["planned_departure_at"] > since) & (rows["planned_departure_at"] <= as_of)
-    rows = rows[due]
-    left = rows["actual_departure_at"]
-    left = left.where(left <= as_of).fillna(as_of)
-    rows["hours"] = (left - rows["planned_departure_at"]).dt.total_seconds() / 3600
-    late = rows[rows["hours"] > LATE_DEPARTURE_HOURS]
+def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return days on which trucks left late since the last cycle, or should have left and have not.
+
+    A truck that waits for goods is no divergence of logistics: order lines that the projection
+    does not serve from stock are left out, and those that went with another truck. A dock that
+    fails stops all lanes of its site: late departures of one site, day and reason are one
+    divergence, of the lane where it is only one.
+    Money is what the delivered orders on board lose by the delay, by their clauses.
+
+    Parameters
+    ----------
+    pegging, promises
+        Tables of the projection; empty without one.
+    """
+    rows = facts.tables["shipment"]
+    rows = rows[(rows["status"] != "cancelled") & (rows["planned_departure_at"] <= facts.as_of)]
+    left = rows["actual_departure_at"].where(rows["actual_departure_at"] <= facts.as_of)
+    is_gone = left.notna() | rows["status"].isin(GONE)
+    end = left.where(left.notna(), rows["planned_departure_at"].where(is_gone, facts.as_of))
+    rows = rows.assign(
+        hours=(end - rows["planned_departure_at"]).dt.total_seconds() / 3600, is_waiting=~is_gone
+    )
+    tolerance = facts.params.divergence.departure_late_hours
+    is_news = ~is_gone | (left > facts.since) | (rows["planned_departure_at"] > facts.since)
+    late = rows[(rows["hours"] > tolerance) & is_news]
+    late = late[~late["is_waiting"] | _waits_for_the_truck(facts, late, pegging, promises)]
     if late.empty:
         return empty_rows()
-    grouped = late.groupby("shipment_id").agg(
+    late = late.assign(
+        cost=_delay_cost(facts, late),
+        day=site_day(late["planned_departure_at"], facts.time_zone),
+        why=late["reason_code"].fillna("no reason given"),
+        site=late["site_id"].fillna(""),
+        lane=late["lane_id"].fillna("no lane"),
+    )
+    found = late.groupby(["site", "day", "why"], as_index=False).agg(
         actual_value=("hours", "max"),
         num_orders=("order_id", "nunique"),
-        carrier_id=("carrier_id", "first"),
-        lane_id=("lane_id", "first"),
+        carriers=("carrier_id", lambda ids: ", ".join(sorted(set(ids.dropna())))),
+        lanes=("lane", lambda ids: sorted(set(ids))),
+        shipments=("shipment_id", lambda ids: sorted(set(ids))),
         first_seen_at=("planned_departure_at", "min"),
+        is_waiting=("is_waiting", "max"),
+        direct_cost=("cost", lambda cost: cost.sum(min_count=1)),
     )
-    found = grouped.reset_index()
-    found["object_id"] = found["shipment_id"]
+    one = found["lanes"].str.len() == 1
+    place = found["lanes"].str[0].where(one, found["site"])
+    found["site_id"] = found["site"]
+    found["object_id"] = place + " " + found["day"].dt.strftime("%Y-%m-%d")
+    found["object_id"] += (" " + found["why"]).where(found["object_id"].duplicated(keep=False), "")
     found["planned_value"] = 0.0
-    found["severity"] = found["actual_value"] / LATE_DEPARTURE_HOURS
+    found["deviation_days"] = found["actual_value"] / 24
+    found["severity"] = found["actual_value"] / max(tolerance, 1e-9)
+    found["act_by_at"] = pd.Series(facts.as_of, index=found.index).where(found["is_waiting"])
     found["sentence"] = [
-        f"shipment {s} ({c}, {lane}) is {h:.0f} h behind its departure, {n} orders on it"
-        for s, c, lane, h, n in zip(
-            found["shipment_id"],
-            found["carrier_id"].fillna("no carrier"),
-            found["lane_id"].fillna("no lane"),
+        f"{p}, {d:%a %d %b}: {count_of(len(s), 'truck')} ({c or 'no carrier'}) "
+        + ("not away, " if waits else "left late, ")
+        + f"{h:.0f} h behind ({why}), {count_of(n, 'order')} on board"
+        for p, d, s, c, waits, h, why, n in zip(
+            place,
+            found["day"],
+            found["shipments"],
+            found["carriers"],
+            found["is_waiting"],
             found["actual_value"],
+            found["why"],
             found["num_orders"],
             strict=True,
         )
     ]
-    return finish(
-        found,
-        divergence_type="departure_late",
-        subject="logistics",
-        object_type="shipment",
-        owner_role="logistics",
-        unit="h",
-        evidence_table="shipment",
-        evidence_columns=("shipment_id",),
+    parts = [
+        finish(
+            found[mask],
+            divergence_type="departure_late",
+            subject="logistics",
+            object_type=object_type,
+            owner_role="logistics",
+            unit="h",
+            evidence_table="shipment",
+            evidence={"shipment_id": found["shipments"]},
+        )
+        for mask, object_type in ((one, "lane_day"), (~one, "site_day"))
+    ]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def _waits_for_the_truck(
+    facts: Facts, late: pd.DataFrame, pegging: pd.DataFrame, promises: pd.DataFrame
+) -> pd.Series:
+    """
+    Whether an order line on board is open (not gone with another truck) and its goods are there.
+    """
+    lines = facts.tables["sales_order_line"]
+    index = pd.MultiIndex.from_frame(late[KEYS])
+    still_open = pd.MultiIndex.from_frame(lines.loc[lines["status"] == "open", KEYS])
+    coming = pd.MultiIndex.from_frame(pegging.loc[pegging["supply_type"] != "stock", KEYS])
+    missing = pd.MultiIndex.from_frame(promises.loc[~promises["is_covered"], KEYS])
+    waits = index.isin(still_open) & ~index.isin(coming) & ~index.isin(missing)
+    return pd.Series(waits, index=late.index)
+
+
+def _delay_cost(facts: Facts, late: pd.DataFrame) -> pd.Series:
+    """Cost of the delay of lines that are closed; that of open lines is in the projection."""
+    lines = facts.tables["sales_order_line"]
+    closed = lines[lines["status"] == "completed"].drop_duplicates(KEYS)
+    known = late[[*KEYS, "shipped_qty", "hours"]].merge(
+        closed[[*KEYS, "item_id", "ordered_qty"]], on=KEYS, how="left"
     )
+    known["open_qty"] = known["shipped_qty"].fillna(known["ordered_qty"]).astype(float)
+    known["lateness_days"] = known["hours"] / 24
+    tables = {**facts.tables, "sales_order_line": closed.assign(status="open")}
+    known = known.drop(columns=["ordered_qty", "hours", "shipped_qty"])
+    priced = priced_lines(known, tables, facts.params.money)
+    return pd.Series(priced["late_cost"].to_numpy(), index=late.index)
 
 
-def ship_capacity(
-    tables: Mapping[str, pd.DataFrame], promises: pd.DataFrame, time_zone: str
-) -> pd.DataFrame:
-    """Return days and lanes on which less can leave than is promised for them."""
-    capacity = tables["ship_capacity"]
-    keys = ["order_id", "line_id"]
-    lines = tables["sales_order_line"].drop_duplicates(keys)[[*keys, "lane_id", "site_id"]]
-    per_pallet = tables["item"].set_index("item_id")["qty_per_pallet"]
-    rows = promises[promises["promised_at"].notna()].merge(lines, on=keys)
-    rows["pallets"] = rows["promised_qty"] / rows["item_id"].map(per_pallet)
-    day = rows["promised_at"].dt.tz_convert(time_zone).dt.tz_localize(None).dt.normalize()
-    due = rows["due_at"].dt.tz_convert(time_zone).dt.tz_localize(None).dt.normalize()
-    rows["ship_date"] = day.where(day > due, due).astype("datetime64[us]")
+def ship_capacity(facts: Facts, promises: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return days and lanes on which less can leave than is promised for them.
+
+    An order line leaves on the later of its projected and its due day.
+    """
+    capacity = facts.tables["ship_capacity"]
+    capacity = capacity[capacity["ship_date"] >= facts.today]
+    lines = facts.tables["sales_order_line"].drop_duplicates(KEYS)[[*KEYS, "lane_id", "site_id"]]
+    per_pallet = facts.items["qty_per_pallet"]
+    rows = promises[promises["promised_at"].notna()].merge(lines, on=KEYS)
+    rows["pallets"] = rows["promised_qty"] / look_up(rows["item_id"], per_pallet)
+    projected = site_day(rows["promised_at"], facts.time_zone)
+    due = site_day(rows["due_at"], facts.time_zone)
+    rows["ship_date"] = projected.where(projected > due, due)
     places = ["ship_date", "site_id", "lane_id"]
-    wanted = rows.groupby(places).agg(
+    wanted = rows.groupby(places, as_index=False).agg(
         pallets=("pallets", "sum"), num_orders=("order_id", "nunique")
     )
-    offered = capacity.groupby(places)["capacity_pallets"].sum()
-    both = wanted.join(offered, how="inner").reset_index()
-    short = both[both["pallets"] > both["capacity_pallets"] * 1.001].copy()
+    offered = capacity.groupby(places, as_index=False)["capacity_pallets"].sum()
+    both = wanted.merge(offered, on=places)
+    limit = facts.params.divergence.ship_capacity_pct
+    short = both[both["pallets"] > both["capacity_pallets"] * limit / 100 + 1e-9].copy()
     if short.empty:
         return empty_rows()
     short["object_id"] = short["lane_id"] + " " + short["ship_date"].dt.strftime("%Y-%m-%d")
     short["planned_value"] = short["capacity_pallets"]
     short["actual_value"] = short["pallets"]
-    short["severity"] = short["pallets"] / short["capacity_pallets"].clip(lower=1)
+    share = short["pallets"] / short["capacity_pallets"].clip(lower=1.0)
+    short["severity"] = 100 * share / limit
+    short["first_seen_at"] = facts.as_of
+    short["act_by_at"] = at_least(facts.instant(short["ship_date"]), facts.as_of)
     short["sentence"] = [
-        f"{lane} on {d:%a %d %b}: {p:.0f} pallets must leave, {c:.0f} can"
-        for lane, d, p, c in zip(
+        f"{lane} on {d:%a %d %b}: {p:.0f} pallets must leave, {c:.0f} can ({count_of(n, 'order')})"
+        for lane, d, p, c, n in zip(
             short["lane_id"],
             short["ship_date"],
             short["pallets"],
             short["capacity_pallets"],
+            short["num_orders"],
             strict=True,
         )
     ]
-    short["week_start_date"] = short["ship_date"]
     return finish(
         short,
         divergence_type="ship_capacity_short",
@@ -105,5 +182,9 @@ def ship_capacity(
         owner_role="logistics",
         unit="pallets",
         evidence_table="ship_capacity",
-        evidence_columns=("lane_id",),
+        evidence={
+            "lane_id": short["lane_id"],
+            "site_id": short["site_id"],
+            "ship_date": short["ship_date"],
+        },
     )

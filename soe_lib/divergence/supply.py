@@ -2,35 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from soe_lib.calendars import site_day, working_days_between
+from soe_lib.divergence.facts import Facts
+from soe_lib.divergence.names import at_least, count_of, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
-from soe_lib.params import DivergenceParams
+
+KEYS = ["po_id", "line_id"]
 
 
-def purchases(
-    tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, params: DivergenceParams
-) -> pd.DataFrame:
-    """Return open purchase lines that are past due, or confirmed later or shorter than required."""
-    lines = tables["purchase_order_line"]
+def open_purchases(facts: Facts) -> pd.DataFrame:
+    """
+    Return open purchase lines with what the supplier last said by ``as_of``.
+
+    The newest ``supplier_confirmation_event`` wins over the line's own ``promised_date`` and
+    ``confirmed_qty``; ``said_at`` is its instant (NaT = no event). ``object_id`` names the line,
+    with its schedule number where one line has several.
+    """
+    lines = facts.tables["purchase_order_line"]
     lines = lines[lines["status"] == "open"].copy()
+    lines["object_id"] = lines["po_id"] + "/" + lines["line_id"]
+    twice = lines["object_id"].duplicated(keep=False) & lines["schedule_no"].notna()
+    number = lines["schedule_no"].astype("str")
+    lines["object_id"] = lines["object_id"].where(~twice, lines["object_id"] + "/" + number)
+    lines["schedule"] = lines["schedule_no"].astype("object").where(lines["schedule_no"].notna())
+    events = facts.tables["supplier_confirmation_event"]
+    events = events[events["event_at"] <= facts.as_of].sort_values("event_at", kind="stable")
+    last = events.drop_duplicates(KEYS, keep="last")[
+        [*KEYS, "event_at", "confirmed_date", "confirmed_qty"]
+    ].rename(columns={"event_at": "said_at", "confirmed_qty": "said_qty"})
+    found = lines.merge(last, on=KEYS, how="left")
+    heard = found["said_at"].notna() & ~found["object_id"].duplicated(keep=False)
+    heard &= found["schedule_no"].isna() | ~found.duplicated(KEYS, keep=False)
+    found["promised_date"] = found["confirmed_date"].where(heard, found["promised_date"])
+    found["confirmed_qty"] = found["said_qty"].where(heard, found["confirmed_qty"])
+    return found.drop(columns=["confirmed_date", "said_qty"])
+
+
+def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return open purchase lines past due, or confirmed later or shorter than required.
+
+    Past due counts working days: what was due on Friday is not two days late on Monday morning.
+
+    A supplier is late against the required date or, where we ordered with less than the item's
+    lead time, against the day that the lead time allows. What we ordered too late ourselves is a
+    divergence of its own kind, and only where the component runs short.
+
+    Parameters
+    ----------
+    material
+        Components that run short (``item_id``).
+    """
+    lines = open_purchases(facts)
     if lines.empty:
         return empty_rows()
-    today = as_of.tz_localize(None).normalize()
-    lines["object_id"] = lines["po_id"] + "/" + lines["line_id"]
-    lines["money_at_risk"] = lines["ordered_qty"] * lines["unit_cost"].fillna(0.0)
-    late_days = (lines["promised_date"] - lines["required_date"]).dt.days.astype(float)
-    late = lines[late_days > params.supplier_late_days].copy()
+    params = facts.params.divergence
+    item = named(lines["item_id"], facts.item_names)
+    lines["item_name"] = item
+    lines["first_seen_at"] = lines["said_at"].fillna(facts.as_of)
+    required = facts.instant(lines["required_date"])
+    gain = pd.to_timedelta(lines["expedite_days"].fillna(0.0), unit="D")
+    lines["act_by_at"] = at_least(required - gain, facts.as_of)
+    expected = lines["promised_date"].fillna(lines["required_date"])
+    overdue_days = (facts.today - expected).dt.days.astype(float)
+    today = pd.Series(facts.today, index=lines.index)
+    is_overdue = working_days_between(expected, today) > params.supplier_late_days
+    tolerance = params.supplier_late_days
+    asked_days = (lines["promised_date"] - lines["required_date"]).dt.days.astype(float)
+    late_days = (lines["promised_date"] - _possible(facts, lines)).dt.days.astype(float)
+    is_late = (late_days > tolerance) & ~is_overdue
+    is_ours = (asked_days > tolerance) & ~is_late & ~is_overdue
+    is_ours &= lines["item_id"].isin(material["item_id"])
+    parts = [
+        _late(facts, lines[is_late], late_days),
+        _ordered_late(facts, lines[is_ours], asked_days),
+        _overdue(facts, lines[is_overdue], overdue_days, expected),
+        _short(facts, lines),
+    ]
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else empty_rows()
+
+
+def _possible(facts: Facts, lines: pd.DataFrame) -> pd.Series:
+    """
+    Return the later of the required day and the day that the lead time allows.
+
+    Suppliers deliver from Monday to Friday: a day of the weekend stands for the Monday after it.
+    """
+    lead = look_up(lines["item_id"], facts.items["lead_time_days"]).fillna(0.0).astype(float)
+    ordered = site_day(lines["ordered_at"], facts.time_zone) + pd.to_timedelta(lead, unit="D")
+    day = lines["required_date"].where(~(ordered > lines["required_date"]), ordered)
+    return day + pd.to_timedelta((7 - day.dt.day_of_week).where(day.dt.day_of_week > 4, 0), "D")
+
+
+def _late(facts: Facts, late: pd.DataFrame, late_days: pd.Series) -> pd.DataFrame:
+    late = late.copy()
     late["planned_value"] = 0.0
     late["actual_value"] = late["deviation_days"] = late_days[late.index]
-    late["severity"] = late["deviation_days"] / max(params.supplier_late_days, 1e-9)
+    tolerance = max(facts.params.divergence.supplier_late_days, 1e-9)
+    late["severity"] = late["deviation_days"] / tolerance
     late["sentence"] = [
         f"{s} confirms {i} ({o}) for {p:%d %b}, required {r:%d %b}: {d:.0f} days late"
         for s, i, o, p, r, d in zip(
             late["supplier_id"],
-            late["item_id"],
+            late["item_name"],
             late["object_id"],
             late["promised_date"],
             late["required_date"],
@@ -38,91 +118,178 @@ def purchases(
             strict=True,
         )
     ]
-    expected = lines["promised_date"].fillna(lines["required_date"])
-    overdue_days = (today - expected).dt.days.astype(float)
-    overdue = lines[overdue_days >= max(params.supplier_late_days, 1.0)].copy()
-    overdue["planned_value"] = overdue["ordered_qty"]
-    overdue["actual_value"] = overdue["received_qty"].fillna(0.0)
-    overdue["deviation_days"] = overdue_days[overdue.index]
-    overdue["severity"] = overdue["deviation_days"]
-    overdue["sentence"] = [
-        f"{o} of {s} for {i} was due {d:%d %b} and is not here"
-        for o, s, i, d in zip(
-            overdue["object_id"],
-            overdue["supplier_id"],
-            overdue["item_id"],
-            expected[overdue.index],
+    return _line_rows(late, "supplier_late", "days")
+
+
+def _ordered_late(facts: Facts, lines: pd.DataFrame, asked_days: pd.Series) -> pd.DataFrame:
+    """One row per component that we ordered with less than its lead time."""
+    if lines.empty:
+        return empty_rows()
+    rows = (
+        lines.assign(days=asked_days[lines.index])
+        .groupby("item_id", as_index=False)
+        .agg(
+            actual_value=("days", "max"),
+            item_name=("item_name", "first"),
+            supplier_id=("supplier_id", "first"),
+            site_id=("site_id", "first"),
+            orders=("po_id", lambda ids: sorted(set(ids))),
+            lines=("line_id", lambda ids: sorted(set(ids))),
+            required_date=("required_date", "min"),
+            promised_date=("promised_date", "min"),
+        )
+    )
+    rows["object_id"] = rows["item_id"]
+    rows["planned_value"] = 0.0
+    rows["deviation_days"] = rows["actual_value"]
+    tolerance = max(facts.params.divergence.supplier_late_days, 1e-9)
+    rows["severity"] = rows["actual_value"] / tolerance
+    rows["first_seen_at"] = rows["act_by_at"] = facts.as_of
+    rows["sentence"] = [
+        f"{i} was ordered with less than its lead time ({count_of(len(o), 'order')} of {s}): "
+        f"required {r:%d %b}, comes {p:%d %b}, up to {d:.0f} days after the need"
+        for i, o, s, r, p, d in zip(
+            rows["item_name"],
+            rows["orders"],
+            rows["supplier_id"],
+            rows["required_date"],
+            rows["promised_date"],
+            rows["actual_value"],
             strict=True,
         )
     ]
+    return finish(
+        rows,
+        divergence_type="purchase_ordered_late",
+        subject="supply",
+        object_type="item",
+        owner_role="procurement",
+        unit="days",
+        evidence_table="purchase_order_line",
+        evidence={
+            "item_id": rows["item_id"],
+            "po_id": rows["orders"],
+            "line_id": rows["lines"],
+            "status": "open",
+        },
+    )
+
+
+def _overdue(
+    facts: Facts, overdue: pd.DataFrame, days: pd.Series, expected: pd.Series
+) -> pd.DataFrame:
+    overdue = overdue.copy()
+    overdue["planned_value"] = overdue["ordered_qty"]
+    overdue["actual_value"] = overdue["received_qty"].fillna(0.0)
+    overdue["deviation_days"] = days[overdue.index]
+    tolerance = max(facts.params.divergence.supplier_late_days, 1e-9)
+    overdue["severity"] = overdue["deviation_days"] / tolerance
+    overdue["first_seen_at"] = facts.instant(expected[overdue.index] + pd.Timedelta(days=1))
+    overdue["act_by_at"] = facts.as_of
+    overdue["sentence"] = [
+        f"{o} of {s}: {q - a:,.0f} of {i} were due {d:%d %b} and are not here, {n:.0f} days late"
+        for o, s, i, q, a, d, n in zip(
+            overdue["object_id"],
+            overdue["supplier_id"],
+            overdue["item_name"],
+            overdue["ordered_qty"],
+            overdue["actual_value"],
+            expected[overdue.index],
+            overdue["deviation_days"],
+            strict=True,
+        )
+    ]
+    return _line_rows(overdue, "purchase_past_due", "uom")
+
+
+def _short(facts: Facts, lines: pd.DataFrame) -> pd.DataFrame:
+    limit = facts.params.divergence.supplier_short_pct
     missing = lines["ordered_qty"] - lines["confirmed_qty"]
-    short = lines[missing > params.supplier_short_pct / 100 * lines["ordered_qty"]].copy()
+    short = lines[missing > limit / 100 * lines["ordered_qty"]].copy()
     short["planned_value"] = short["ordered_qty"]
     short["actual_value"] = short["confirmed_qty"]
-    short["severity"] = (1 - short["confirmed_qty"] / short["ordered_qty"]) * 10
+    share = 100 * (1 - short["confirmed_qty"] / short["ordered_qty"])
+    short["severity"] = share / max(limit, 1e-9)
     short["sentence"] = [
-        f"{s} confirms {c:,.0f} of {q:,.0f} {i} ({o})"
+        f"{s} confirms {c:,.0f} of {q:,.0f} of {i} ({o})"
         for s, c, q, i, o in zip(
             short["supplier_id"],
             short["confirmed_qty"],
             short["ordered_qty"],
-            short["item_id"],
+            short["item_name"],
             short["object_id"],
             strict=True,
         )
     ]
-    shared = {
-        "subject": "supply",
-        "object_type": "purchase_order_line",
-        "owner_role": "procurement",
-        "evidence_table": "purchase_order_line",
-        "evidence_columns": ("po_id", "line_id"),
-    }
-    found = [
-        finish(late, divergence_type="supplier_late", unit="days", **shared),  # type: ignore[arg-type]
-        finish(overdue, divergence_type="purchase_past_due", unit="uom", **shared),  # type: ignore[arg-type]
-        finish(short, divergence_type="supplier_short", unit="uom", **shared),  # type: ignore[arg-type]
-    ]
-    return pd.concat(found, ignore_index=True)
+    return _line_rows(short, "supplier_short", "uom")
 
 
-def receipts(
-    tables: Mapping[str, pd.DataFrame],
-    as_of: pd.Timestamp,
-    since: pd.Timestamp,
-    params: DivergenceParams,
-) -> pd.DataFrame:
-    """Return receipts since the last cycle that were short or rejected."""
-    events = tables["goods_receipt_event"]
-    events = events[(events["received_at"] > since) & (events["received_at"] <= as_of)]
-    keys = ["po_id", "line_id"]
-    lines = tables["purchase_order_line"][
-        [*keys, "item_id", "supplier_id", "ordered_qty", "status", "unit_cost"]
-    ].drop_duplicates(keys)
-    rows = events.groupby(keys)[["received_qty", "rejected_qty"]].sum().reset_index()
-    rows = rows.merge(lines, on=keys)
-    rows["object_id"] = rows["po_id"] + "/" + rows["line_id"]
+def _line_rows(rows: pd.DataFrame, divergence_type: str, unit: str) -> pd.DataFrame:
+    evidence: dict[str, Any] = {"po_id": rows["po_id"], "line_id": rows["line_id"]}
+    if rows["schedule"].notna().any():
+        evidence["schedule_no"] = rows["schedule"]
+    return finish(
+        rows,
+        divergence_type=divergence_type,
+        subject="supply",
+        object_type="purchase_order_line",
+        owner_role="procurement",
+        unit=unit,
+        evidence_table="purchase_order_line",
+        evidence=evidence,
+    )
+
+
+def receipts(facts: Facts) -> pd.DataFrame:
+    """
+    Return purchase lines closed since the last cycle whose usable receipts fell short.
+
+    All receipts of the line count, also those before the last cycle; the line is news when one of
+    them is.
+    """
+    events = facts.tables["goods_receipt_event"]
+    events = events[events["received_at"] <= facts.as_of]
+    news = events.loc[events["received_at"] > facts.since, KEYS].drop_duplicates()
+    if news.empty:
+        return empty_rows()
+    events = events.assign(rejected_qty=events["rejected_qty"].fillna(0.0)).merge(news, on=KEYS)
+    rows = events.groupby(KEYS, as_index=False).agg(
+        received_qty=("received_qty", "sum"),
+        rejected_qty=("rejected_qty", "sum"),
+        first_seen_at=("received_at", "max"),
+    )
+    lines = facts.tables["purchase_order_line"]
+    lines = lines.groupby(KEYS, as_index=False).agg(
+        item_id=("item_id", "first"),
+        supplier_id=("supplier_id", "first"),
+        ordered_qty=("ordered_qty", "sum"),
+        is_closed=("status", lambda states: (states != "open").all()),
+        unit_cost=("unit_cost", "first"),
+        site_id=("site_id", "first"),
+    )
+    rows = rows.merge(lines, on=KEYS)
     rows["planned_value"] = rows["ordered_qty"]
     rows["actual_value"] = rows["received_qty"] - rows["rejected_qty"]
     missing = rows["planned_value"] - rows["actual_value"]
-    rows = rows[
-        (rows["status"] == "completed")
-        & (missing > params.supplier_short_pct / 100 * rows["ordered_qty"])
-    ].copy()
+    limit = facts.params.divergence.supplier_short_pct
+    rows = rows[rows["is_closed"] & (missing > limit / 100 * rows["ordered_qty"])].copy()
     if rows.empty:
         return empty_rows()
-    rows["money_at_risk"] = (rows["planned_value"] - rows["actual_value"]) * rows[
-        "unit_cost"
-    ].fillna(0.0)
-    rows["severity"] = (1 - rows["actual_value"] / rows["planned_value"]) * 10
+    rows["object_id"] = rows["po_id"] + "/" + rows["line_id"]
+    rows["direct_cost"] = np.where(
+        rows["rejected_qty"] > 0, rows["rejected_qty"] * rows["unit_cost"], 0.0
+    )
+    share = 100 * (1 - rows["actual_value"] / rows["planned_value"])
+    rows["severity"] = share / max(limit, 1e-9)
+    rows["act_by_at"] = facts.as_of
     rows["sentence"] = [
-        f"{o} of {s}: {a:,.0f} usable of {p:,.0f} {i} ({r:,.0f} rejected)"
+        f"{o} of {s}: {a:,.0f} usable of {p:,.0f} of {i}" + (f", {r:,.0f} rejected" if r else "")
         for o, s, a, p, i, r in zip(
             rows["object_id"],
             rows["supplier_id"],
             rows["actual_value"],
             rows["planned_value"],
-            rows["item_id"],
+            named(rows["item_id"], facts.item_names),
             rows["rejected_qty"],
             strict=True,
         )
@@ -135,91 +302,9 @@ def receipts(
         owner_role="procurement",
         unit="uom",
         evidence_table="goods_receipt_event",
-        evidence_columns=("po_id", "line_id"),
-    )
-
-
-def material_shortages(
-    tables: Mapping[str, pd.DataFrame],
-    needs: pd.DataFrame,
-    as_of: pd.Timestamp,
-    until: pd.Timestamp,
-) -> pd.DataFrame:
-    """
-    Project the stock of components against the needs of the schedule.
-
-    Parameters
-    ----------
-    needs
-        One row per need: ``item_id``, ``at`` (instant), ``qty`` [uom], ``wo_id``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per (``item_id``, ``at``), ascending: ``change_qty``, ``projected_qty`` [uom]
-        (negative = short), ``first_short_at`` of the item (NaT = never), ``is_bought``.
-    """
-    stock = tables["inventory_balance"]
-    stock = stock[stock["balance_at"] <= as_of]
-    newest = stock.groupby(["item_id", "location_id"])["balance_at"].transform("max")
-    stock = stock[stock["balance_at"] == newest]
-    usable = (stock["on_hand_qty"] - stock["blocked_qty"].fillna(0)).clip(lower=0)
-    opening = pd.DataFrame({"item_id": stock["item_id"], "at": as_of, "change_qty": usable})
-    parts = [opening.groupby(["item_id", "at"], as_index=False)["change_qty"].sum()]
-    lines = tables.get("purchase_order_line")
-    if lines is not None and len(lines):
-        lines = lines[lines["status"] == "open"]
-        day = lines["promised_date"].fillna(lines["required_date"])
-        at = (day + pd.Timedelta(hours=12)).dt.tz_localize("UTC")
-        at = at.where(at > as_of, as_of + pd.Timedelta(days=1)).astype("datetime64[us, UTC]")
-        qty = lines["confirmed_qty"].fillna(lines["ordered_qty"]) - lines["received_qty"].fillna(0)
-        parts.append(
-            pd.DataFrame({"item_id": lines["item_id"], "at": at, "change_qty": qty.clip(lower=0)})
-        )
-    parts.append(
-        pd.DataFrame({"item_id": needs["item_id"], "at": needs["at"], "change_qty": -needs["qty"]})
-    )
-    moves = pd.concat(parts, ignore_index=True)
-    moves = moves[(moves["at"] < until) & moves["item_id"].isin(set(needs["item_id"]))]
-    curve = moves.groupby(["item_id", "at"], as_index=False)["change_qty"].sum()
-    curve = curve.sort_values(["item_id", "at"], kind="stable")
-    curve["projected_qty"] = curve.groupby("item_id")["change_qty"].cumsum()
-    below = curve[curve["projected_qty"] < -1e-6]
-    curve["first_short_at"] = curve["item_id"].map(below.groupby("item_id")["at"].min())
-    kind = tables["item"].set_index("item_id")["supply_type"]
-    curve["is_bought"] = curve["item_id"].map(kind) == "buy"
-    return curve.reset_index(drop=True)
-
-
-def shortages(curve: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return purchased components that run short while the schedule needs them."""
-    short = curve[curve["first_short_at"].notna() & curve["is_bought"]]
-    if short.empty:
-        return empty_rows()
-    worst = short.groupby("item_id").agg(
-        actual_value=("projected_qty", "min"), first_short_at=("first_short_at", "first")
-    )
-    rows = worst.reset_index()
-    items = tables["item"].set_index("item_id")
-    rows["object_id"] = rows["item_id"]
-    rows["planned_value"] = 0.0
-    rows["act_by_at"] = rows["first_short_at"]
-    cost = rows["item_id"].map(items["std_cost"]).fillna(0.0)
-    rows["money_at_risk"] = -rows["actual_value"] * cost
-    rows["severity"] = 2.0
-    rows["sentence"] = [
-        f"{i} runs short on {at:%a %d %b}: {-q:,.0f} missing within the horizon"
-        for i, at, q in zip(
-            rows["item_id"], rows["first_short_at"], rows["actual_value"], strict=True
-        )
-    ]
-    return finish(
-        rows,
-        divergence_type="material_shortage",
-        subject="inventory",
-        object_type="item",
-        owner_role="procurement",
-        unit="uom",
-        evidence_table="inventory_balance",
-        evidence_columns=("item_id",),
+        evidence={
+            "po_id": rows["po_id"],
+            "line_id": rows["line_id"],
+            "received_at": {"until": facts.as_of},
+        },
     )

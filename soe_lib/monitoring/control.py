@@ -8,7 +8,8 @@ centre is the second signal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -80,42 +81,71 @@ def signal(past: np.ndarray, value: float) -> str:
     return "in control"
 
 
-def scoreboard(history: pd.DataFrame) -> pd.DataFrame:
+SERIES = ("kpi", "policy", "basis", "site_id", "dimension", "member")
+"""Columns of a KPI row that name one series."""
+ADDED = (
+    "previous_value",
+    "change",
+    "centre",
+    "lower_limit",
+    "upper_limit",
+    "num_points",
+    "signal",
+    "is_alarm",
+)
+
+
+NEVER_NEGATIVE = ("uom", "money", "lines", "h", "items", "operations", "weeks", "per year")
+"""Units of which no limit is drawn below zero."""
+
+
+def scoreboard(history: pd.DataFrame, bounded: Collection[str] = ()) -> pd.DataFrame:
     """
-    Set the newest value of each KPI against its own past and its target.
+    Set the newest value of each KPI against its own past.
 
     Parameters
     ----------
     history
-        Rows of ``kpi.kpi_history``: one per (``kpi``, ``policy``, ``site_id``, ``period_end``)
-        with ``value``, ``unit``, ``n``, ``higher_is_better``, ``target``, ``status``, ``formula``.
+        Rows of ``kpi.kpi_rows`` over several periods: one per (:data:`SERIES`, ``period_end``).
+    bounded
+        KPIs that cannot leave 0 to 100 %, beside those counted as proportions (a load can).
 
     Returns
     -------
     pandas.DataFrame
-        One row per (``kpi``, ``policy``, ``site_id``): the newest period's ``value``,
-        ``previous_value``, ``change`` (value minus previous), ``centre``, ``lower_limit``,
-        ``upper_limit``, ``num_points``, ``signal``, ``is_alarm`` (a signal to the bad side),
-        and the columns of the newest row. Not evaluable KPIs keep their row and their reason.
+        One row per series that has a row in the newest period, in the order of ``history``: the
+        columns of that row and :data:`ADDED`: ``previous_value`` (of the period just before; NaN
+        where it was not evaluable), ``change`` (value minus previous), ``centre``,
+        ``lower_limit``, ``upper_limit`` (limits of the past without the newest), ``num_points``
+        behind them, ``signal``, ``is_alarm`` (a signal to the bad side). Not
+        evaluable KPIs keep their row and their reason.
     """
-    key = ["kpi", "policy", "site_id"]
-    ordered = history.assign(
-        **{name: history[name].fillna("").astype("str") for name in key}
-    ).sort_values([*key, "period_end"], kind="stable")
+    key = list(SERIES)
+    ordered = history.sort_values("period_end", kind="stable")
+    newest_end = history["period_end"].max()
+    before = ordered.loc[ordered["period_end"] < newest_end, "period_end"].max()
+    past = dict(list(ordered[ordered["period_end"] < newest_end].groupby(key, sort=False)))
     rows = []
-    for _, series in ordered.groupby(key, sort=True):
-        newest = series.iloc[-1]
-        past = series["value"].astype(float).to_numpy()[:-1]
-        value = float(newest["value"]) if pd.notna(newest["value"]) else np.nan
-        limits = control_limits(past)
-        word = signal(past, value)
-        known = past[~np.isnan(past)]
-        previous = float(known[-1]) if len(known) else np.nan
+    for newest in history[history["period_end"] == newest_end].to_dict("records"):
+        own = past.get(tuple(newest[name] for name in key))
+        points = np.array([]) if own is None else own["value"].to_numpy(float)
+        value = float(newest["value"])
+        limits = control_limits(points)
+        if newest["unit"] in NEVER_NEGATIVE:
+            limits = replace(limits, lower=float(np.maximum(limits.lower, 0.0)))
+        if newest["kpi"] in bounded or not np.isnan(float(newest["lo"])):
+            limits = _within(limits)
+        word = signal(points, value)
+        last = (
+            np.nan
+            if own is None
+            else own.loc[own["period_end"] == before, "value"].sum(min_count=1)
+        )
         rows.append(
             {
-                **newest.to_dict(),
-                "previous_value": previous,
-                "change": value - previous,
+                **newest,
+                "previous_value": float(last),
+                "change": value - float(last),
                 "centre": limits.centre,
                 "lower_limit": limits.lower,
                 "upper_limit": limits.upper,
@@ -124,21 +154,23 @@ def scoreboard(history: pd.DataFrame) -> pd.DataFrame:
                 "is_alarm": _is_bad(word, newest.get("higher_is_better")),
             }
         )
-    added = [
-        "previous_value",
-        "change",
-        "centre",
-        "lower_limit",
-        "upper_limit",
-        "num_points",
-        "signal",
-        "is_alarm",
-    ]
-    return pd.DataFrame(rows, columns=[*ordered.columns, *added])
+    found = pd.DataFrame(rows, columns=[*history.columns, *ADDED])
+    kept = {name: history[name].dtype for name in history.columns}
+    return found.astype({**kept, "signal": "str", "is_alarm": "bool", "num_points": "int64"})
 
 
-def _is_bad(word: str, higher_is_better: bool | None) -> bool:
-    if higher_is_better is None or pd.isna(higher_is_better):
+def _within(limits: Limits) -> Limits:
+    """A share cannot leave 0 to 100 %, so neither can its limits."""
+    low, high = np.clip([limits.lower, limits.upper], 0.0, 100.0)
+    return Limits(limits.centre, float(low), float(high), limits.num_points)
+
+
+def _is_bad(word: str, higher_is_better: object) -> bool:
+    if (
+        higher_is_better is None
+        or higher_is_better is pd.NA
+        or higher_is_better != higher_is_better
+    ):
         return False
     falling = word in ("below limits", "run below centre")
     rising = word in ("above limits", "run above centre")

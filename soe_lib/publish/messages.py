@@ -114,6 +114,13 @@ def build_messages(
     )
 
 
+def message_counts(messages: pd.DataFrame) -> pd.DataFrame:
+    """Return how many facts go to each system: ``system``, ``object_type``, ``num_messages``."""
+    counted = messages.groupby(["system", "object_type"], sort=True).size()
+    found = counted.rename("num_messages").reset_index()
+    return found.astype({"system": "str", "object_type": "str", "num_messages": "int64"})
+
+
 _OPERATION = ("resource_id", "start_at", "end_at", "planned_qty")
 _WORK_ORDER = ("start_at", "end_at", "planned_qty")
 _ORDER_LINE = ("promised_date", "promised_qty")

@@ -115,7 +115,7 @@ def _pages(run: Run) -> tuple[list[Page], set[str]]:
     for name, title, blocks in function_pages(run):
         body, pictures = _blocks_html(blocks, f"function_{name}")
         pages.append(Page(f"function_{name}", title, title, body, "function", pictures))
-        tables |= {block.table for block in blocks if getattr(block, "table", "")}
+        tables |= {name for block in blocks if (name := str(getattr(block, "table", "")))}
     return pages, {name for name in tables if run.has(name)}
 
 

@@ -44,8 +44,8 @@ _STANDARD = (
     Scenario(
         "edd_dispatch",
         "Dispatch by due date",
-        ("resequence",),
-        "The simple rule: every line runs the job that must start first, published resources.",
+        ("resequence", "alternate routing"),
+        "The simple rule: every line runs the job that must start first, on its preferred line.",
     ),
     Scenario(
         "resequence",
@@ -93,13 +93,13 @@ _STANDARD = (
         "minimal_change",
         "Minimal change",
         ("resequence", "alternate routing", "few moves"),
-        "Only the moves that pay for their unrest many times over.",
+        "Only the moves that save at least three times the price of their unrest.",
     ),
     Scenario(
         "best_of_all",
         "All levers",
-        ("resequence", "overtime", "alternate routing", "expedite"),
-        "Overtime, alternate lines and expedites together.",
+        ("resequence", "overtime", "alternate routing", "expedite", "split"),
+        "Overtime, alternate lines, expedites and split lots together.",
     ),
 )
 

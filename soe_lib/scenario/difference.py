@@ -12,9 +12,17 @@ import pandas as pd
 from soe_lib.scenario.sequence import resequenced
 
 OPERATION_KEY = ["wo_id", "op_no", "split_no"]
-OPERATION_CHANGES = ("added", "removed", "rerouted", "resized", "resequenced", "shifted")
+OPERATION_CHANGES = (
+    "added",
+    "removed",
+    "rerouted",
+    "resized",
+    "resequenced",
+    "advanced",
+    "shifted",
+)
 """Words of ``change``, strongest first; an operation carries the first that fits."""
-DECIDED_CHANGES = ("added", "removed", "rerouted", "resized", "resequenced")
+DECIDED_CHANGES = ("added", "removed", "rerouted", "resized", "resequenced", "advanced")
 """Changes that somebody decided; a mere shift may be forced by the facts."""
 
 _COMPARED = ["item_id", "resource_id", "planned_qty", "setup_start_at", "start_at", "end_at"]
@@ -29,7 +37,9 @@ def moved_operations(
     Parameters
     ----------
     before, after
-        One row per (wo_id, op_no, split_no), columns of ``schedule_operation``.
+        One row per (wo_id, op_no, split_no), columns of ``schedule_operation``; ``after`` may
+        have ``published_start_at``: an operation is *advanced* when it starts before that, too
+        (one that only recovers a delay is *shifted*).
     tolerance_minutes
         A start that moves by no more than this counts as unmoved. [min]
 
@@ -58,8 +68,11 @@ def moved_operations(
     )
     out_of_place = _out_of_place(before, after, joined)
     shifted = both & (shift.abs() * 60 > tolerance_minutes + 1e-6).to_numpy()
+    ahead = (joined["_told"] - joined["start_at_after"]).dt.total_seconds() / 60
+    is_ahead = ahead.isna() | (ahead > tolerance_minutes + 1e-6)
+    advanced = shifted & (shift < 0).to_numpy() & is_ahead.to_numpy()
     change = np.select(
-        [is_added, is_removed, rerouted, resized, out_of_place, shifted],
+        [is_added, is_removed, rerouted, resized, out_of_place, advanced, shifted],
         list(OPERATION_CHANGES),
         default="",
     )
@@ -88,8 +101,10 @@ def moved_operations(
 
 def _matched(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     columns = [*OPERATION_KEY, *_COMPARED]
+    unknown = pd.Series(pd.NaT, index=after.index, dtype=after["start_at"].dtype)
+    told = after.get("published_start_at", unknown)
     return before[columns].merge(
-        after[columns],
+        after[columns].assign(_told=told),
         on=OPERATION_KEY,
         how="outer",
         suffixes=("_before", "_after"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -9,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
+
+import pandas as pd
+from pydantic import Field
 
 from soe_lib.params import ParamsError, Section, parse_section, read_yaml
 from soe_lib.tables import TABLES
@@ -31,9 +36,11 @@ class SourceConfig(Section):
     """Environment variable that holds the database URL (never the URL itself)."""
     site_time_zone: str = "UTC"
     """IANA time zone of the sites; instants without zone are read in it."""
-    currency: str = ""
-    """ISO 4217 code of all money."""
-    stale_after_hours: dict[str, float] = {}
+    currency: str = Field("", pattern="^([A-Z]{3})?$")
+    """ISO 4217 code of all money; empty = the source has no money."""
+    history_weeks: int = Field(52, ge=1)
+    """How much closed history a mapping keeps; a SELECT reads it as ``$history_weeks``. [weeks]"""
+    stale_after_hours: dict[str, float] = Field(default_factory=dict)
     """How old the newest fact of a table may be at as_of. [h]"""
     sop_plan: Literal["supplied", "derived"] = "supplied"
     """Whether the S&OP plan is a management plan or derived from history."""
@@ -42,11 +49,12 @@ class SourceConfig(Section):
     default_as_of: str = ""
     """Instant used when none is asked for."""
     date_formats: tuple[str, ...] = ()
-    """Formats beside ISO 8601 in which dates and instants come (strptime)."""
+    """Formats beside ISO 8601 in which dates and instants come (strptime); the first that fits a
+    cell reads it."""
     encoding: str = "utf-8"
     """Encoding of text files; a byte order mark wins."""
-    delimiter: str = ","
-    """Delimiter of text files."""
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    """Delimiter of text files, one character."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +95,38 @@ class Source:
         """Instant used when none is asked for; empty = none."""
         return self.config.default_as_of
 
+    def parameters(self, as_of: pd.Timestamp) -> dict[str, object]:
+        """
+        Return what a SELECT may ask for.
+
+        ``$as_of`` is the instant in UTC and ``$as_of_local`` the same at the site, both timestamps
+        without zone; ``$history_weeks`` is a number.
+        """
+        local = as_of.tz_convert(self.site_time_zone).tz_localize(None)
+        return {
+            "as_of": as_of.tz_convert("UTC").tz_localize(None).to_pydatetime(),
+            "as_of_local": local.to_pydatetime(),
+            "history_weeks": self.config.history_weeks,
+        }
+
     def statements(self) -> dict[str, str]:
-        """SQL text by canonical table, in the order of the contracts."""
-        found = {path.stem: path for path in sorted(self.folder.glob("*.sql"))}
-        return {name: found[name].read_text(encoding="utf-8") for name in TABLES if name in found}
+        """
+        SQL text by canonical table, in the order of the contracts.
+
+        A file that holds comments only supplies nothing (``soe new-source`` writes such files).
+        """
+        found: dict[str, str] = {}
+        for name in TABLES:
+            path = self.folder / f"{name}.sql"
+            if not path.is_file():
+                continue
+            try:
+                text = path.read_text(encoding="utf-8-sig")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SourceError(f"{path}: cannot be read: {error}; save it as UTF-8") from None
+            if without_comments(text):
+                found[name] = text
+        return found
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -143,15 +179,44 @@ def load_source(
         )
     except ParamsError as error:
         raise SourceError(str(error)) from None
-    if config.site_time_zone not in available_timezones():
-        raise SourceError(f"{folder / 'source.yaml'}: unknown time zone '{config.site_time_zone}'")
-    unknown = [p.name for p in sorted(folder.glob("*.sql")) if p.stem not in TABLES]
-    if unknown:
-        raise SourceError(f"{folder}: not canonical tables: {', '.join(unknown)}")
+    for fault in _faults(config):
+        raise SourceError(f"{folder / 'source.yaml'}: {fault}")
+    for path in sorted(folder.glob("*.sql")):
+        if path.stem not in TABLES:
+            close = difflib.get_close_matches(path.stem, list(TABLES), n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(TABLES)}."
+            raise SourceError(f"{path}: '{path.stem}' is not a canonical table.{hint}")
     root = Path()
     if config.kind == "files":
         root = _root(name, config, Path(params_dir), environ)
     return Source(name, folder, root, config, environ)
+
+
+def _faults(config: SourceConfig) -> list[str]:
+    found = []
+    if config.site_time_zone not in available_timezones():
+        found.append(
+            f"site_time_zone: unknown time zone '{config.site_time_zone}'; write one like "
+            "Europe/Berlin"
+        )
+    try:
+        codecs.lookup(config.encoding)
+        "".encode(config.encoding)
+    except LookupError:
+        found.append(f"encoding: unknown encoding '{config.encoding}'; write one like cp1252")
+    if config.delimiter in '"\r\n' or not config.delimiter.isascii():
+        found.append(f"delimiter: {config.delimiter!r} cannot separate columns")
+    found += [
+        f"date_formats: '{text}' has no % sign; write strptime codes like %d.%m.%Y"
+        for text in config.date_formats
+        if "%" not in text
+    ]
+    found += [
+        f"stale_after_hours: '{name}' is not a canonical table"
+        for name in config.stale_after_hours
+        if name not in TABLES
+    ]
+    return found
 
 
 def _root(name: str, config: SourceConfig, params_dir: Path, environ: Mapping[str, str]) -> Path:
@@ -163,10 +228,19 @@ def _root(name: str, config: SourceConfig, params_dir: Path, environ: Mapping[st
     elif environ.get("SOE_REAL_DATA"):
         root, origin = Path(environ["SOE_REAL_DATA"]) / name, "SOE_REAL_DATA"
     else:
-        raise SourceError(f"source '{name}': set {variable} to the folder of its extracts")
+        raise SourceError(
+            f"source '{name}': set {variable} to the folder of its extracts (or SOE_REAL_DATA to "
+            f"the folder that holds a folder '{name}')"
+        )
     if not root.is_dir():
         raise SourceError(f"source '{name}': folder {root} ({origin}) not found; set {variable}")
     return root.resolve()
+
+
+def without_comments(sql: str) -> str:
+    """Return SQL without comments; what stands in quotes is left as it is."""
+    pattern = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+    return pattern.sub(lambda m: m.group() if m.group()[0] in "'\"" else " ", sql).strip()
 
 
 def _header_assumptions(text: str) -> list[str]:

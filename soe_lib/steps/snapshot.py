@@ -89,6 +89,7 @@ def take_data(run: Run) -> Data:
             "assumptions": list(snapshot.assumptions),
             "headline": sentence,
             "currency": snapshot.currency,
+            "site_time_zone": snapshot.site_time_zone,
         },
     )
     return Data(snapshot, counts, features, level, blockers, sentence)

@@ -7,19 +7,31 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-SITES = ("NORD", "SUED")
-FAMILIES = ("COLA", "LEMON", "ORANGE", "WATER", "ICETEA", "ENERGY", "JUICE", "TONIC")
-FAMILY_SITE = {family: SITES[number // 4] for number, family in enumerate(FAMILIES)}
-FILLERS = {"NORD": ("FIL-N1", "FIL-N2", "FIL-N3"), "SUED": ("FIL-S1", "FIL-S2")}
-PACKERS = {"NORD": ("PAC-N1", "PAC-N2"), "SUED": ("PAC-S1",)}
-MIXERS = {"NORD": ("MIX-N1",), "SUED": ("MIX-S1",)}
-RESOURCES = tuple(
-    name for group in (MIXERS, FILLERS, PACKERS) for site in SITES for name in group[site]
+from soe_lib.twin.structure import (
+    BULK_LITRES_PER_CASE,
+    COMPONENTS,
+    FAMILIES,
+    FAMILY_FILLER,
+    FAMILY_SITE,
+    FILLERS,
+    LANE_DAYS,
+    LANES,
+    MIXERS,
+    NUM_CUSTOMERS,
+    NUM_SUPPLIERS,
+    PACKERS,
+    RESOURCES,
+    SITES,
+    SKUS_PER_FAMILY,
+    kind_of,
+    site_of,
 )
-SKUS_PER_FAMILY = 15
-NUM_COMPONENTS, NUM_SUPPLIERS, NUM_CUSTOMERS = 40, 12, 60
-BULK_LITRES_PER_CASE = 9.0
-LANES = ("NORTH", "WEST", "EAST", "SOUTH")
+
+MIX_MINUTES_PER_LITRE = {"NORD": 0.0046, "SUED": 0.0062}
+PACK_SHARE = {"NORD": 0.68, "SUED": 0.45}
+"""Packing minutes per minute of filling."""
+ALTERNATE_SLOWDOWN = 1.12
+"""A filler that is not the family's own runs slower by this factor."""
 
 
 @dataclass(frozen=True)
@@ -33,170 +45,223 @@ class Plant:
     setup: pd.DataFrame
     tooling: pd.DataFrame
     customers: pd.DataFrame
-    suppliers: pd.DataFrame
     lanes: pd.DataFrame
     costs: pd.DataFrame
     fences: pd.DataFrame
 
 
-def site_of(resource: str) -> str:
-    """Return the site of a resource by its name."""
-    return "NORD" if resource.split("-")[1].startswith("N") else "SUED"
-
-
-def build_plant(rng: np.random.Generator) -> Plant:
+def build_plant(seed: int) -> Plant:
     """Draw the master data."""
-    items, bom, routing = [], [], []
-    bottles = [f"BOTTLE-{size}" for size in ("025", "033", "050", "075", "100", "150")]
-    caps = [f"CAP-{colour}" for colour in ("RED", "BLUE", "GREEN", "WHITE")]
-    cartons = [f"CARTON-{size}" for size in ("06", "12", "20", "24")]
-    labels = [f"LABEL-{family}-{k}" for family in FAMILIES for k in (1, 2)]
-    basics = ["SUGAR", "CO2", "CITRIC", "FILM", "PALLET", "GLUE", "INK", "AROMA-A", "AROMA-B", "STEVIA"]
-    components = [*bottles, *caps, *cartons, *labels, *basics][:NUM_COMPONENTS]
-    for number, name in enumerate(components):
-        items.append(
-            {
-                "item_id": name,
-                "family_id": "PACKAGING" if number < 30 else "INGREDIENT",
-                "description": name.title().replace("-", " "),
-                "uom": "EA" if number < 30 else "KG",
-                "supply_type": "buy",
-                "item_type": "component",
-                "lead_time_days": float(rng.choice([5, 7, 10, 14, 21])),
-                "std_cost": round(float(rng.uniform(0.02, 0.4)), 3),
-                "supplier_id": f"SUP{number % NUM_SUPPLIERS + 1:02d}",
-            }
-        )
-    for number, family in enumerate(FAMILIES):
-        site = FAMILY_SITE[family]
-        bulk = f"BULK-{family}"
-        items.append(
-            {
-                "item_id": bulk,
-                "family_id": f"BULK-{site}",
-                "description": f"{family.title()} bulk",
-                "uom": "L",
-                "supply_type": "make",
-                "item_type": "intermediate",
-                "lead_time_days": 2.0,
-                "lot_min_qty": 2000.0,
-                "lot_multiple_qty": 500.0,
-                "shelf_life_days": 14.0,
-                "std_cost": round(float(rng.uniform(0.15, 0.4)), 3),
-                "setup_family": f"B-{family}",
-            }
-        )
-        for mixer in MIXERS[site]:
-            routing.append((bulk, 10, mixer, 0.0085, 1, "MIXING", "MIXER", 1.0, "mixing", None))
-        for name, qty in (("SUGAR", 0.09), ("CO2", 0.008), (basics[number % 6 + 4], 0.002)):
-            if name in components:
-                bom.append((bulk, name, qty, 10, 1.0))
-        for k in range(SKUS_PER_FAMILY):
-            item = f"{family}-{k + 1:02d}"
-            setup_family = f"{family}-{'S' if k < 8 else 'L'}"
-            minutes = round(float(rng.uniform(0.10, 0.19)), 4)
-            fillers = FILLERS[site]
-            preferred = (number * SKUS_PER_FAMILY + k) % len(fillers)
-            items.append(
-                {
-                    "item_id": item,
-                    "family_id": family,
-                    "description": f"{family.title()} {k + 1:02d}",
-                    "uom": "CASE",
-                    "supply_type": "make",
-                    "item_type": "MTS",
-                    "lead_time_days": 7.0,
-                    "lot_min_qty": 200.0,
-                    "lot_multiple_qty": 50.0,
-                    "shelf_life_days": 270.0,
-                    "std_cost": round(float(rng.uniform(4.0, 7.0)), 2),
-                    "price": round(float(rng.uniform(9.0, 15.0)), 2),
-                    "abc_code": "A" if k < 3 else "B" if k < 8 else "C",
-                    "weight_kg": 9.5,
-                    "qty_per_pallet": 80.0,
-                    "max_cover_days": 60.0,
-                    "setup_family": setup_family,
-                }
-            )
-            tool = f"STAR-{setup_family[-1]}-{site}"
-            for place in (0, 1):
-                filler = fillers[(preferred + place) % len(fillers)]
-                slower = 1.0 if place == 0 else 1.12
-                routing.append(
-                    (item, 10, filler, round(minutes * slower, 4), place + 1, "FILLING", "FILLER", 3.0,
-                     "filling", tool)
-                )
-            packers = PACKERS[site]
-            for place, packer in enumerate(packers[k % len(packers) :] + packers[: k % len(packers)]):
-                routing.append(
-                    (item, 20, packer, round(minutes * 0.45, 4), place + 1, "PACKING", "PACKER", 2.0,
-                     "packing", None)
-                )
-            bom += [
-                (item, bulk, BULK_LITRES_PER_CASE, 10, 0.5),
-                (item, bottles[k % len(bottles)], 12.0, 10, 1.0),
-                (item, caps[k % len(caps)], 12.0, 10, 0.5),
-                (item, f"LABEL-{family}-{1 if k < 8 else 2}", 12.0, 10, 0.5),
-                (item, cartons[k % len(cartons)], 1.0, 20, 0.5),
-            ]
-    routes = pd.DataFrame(
-        routing,
-        columns=["item_id", "op_no", "resource_id", "run_minutes_per_unit", "preference", "kind",
-                 "skill_code", "labour_count", "operation_name", "tool_id"],
-    )
+    rng = np.random.default_rng([seed, 1])
+    bom = _bom()
+    items = pd.concat([_components(rng), _bulks(), _skus(rng)], ignore_index=True)
+    items = _costed(items, bom, rng)
     return Plant(
-        items=pd.DataFrame(items),
-        bom=pd.DataFrame(
-            bom, columns=["parent_item_id", "component_item_id", "qty_per", "op_no", "scrap_pct"]
-        ),
-        routing=routes,
+        items=items,
+        bom=bom,
+        routing=_routing(items, rng),
         resources=_resources(),
         setup=_setup(rng),
         tooling=_tooling(),
         customers=_customers(rng),
-        suppliers=pd.DataFrame(
+        lanes=_lanes(),
+        costs=_costs(),
+        fences=_fences(),
+    )
+
+
+def bottle_of(family: str, k: int) -> str:
+    """Return the bottle of SKU number ``k`` of a family: small ones first."""
+    sizes = ("033", "050", "100") if FAMILY_SITE[family] == "NORD" else ("025", "075", "150")
+    return f"BOTTLE-{sizes[0] if k < 4 else sizes[1] if k < 8 else sizes[2]}"
+
+
+def _components(rng: np.random.Generator) -> pd.DataFrame:
+    leads = {"BOTTLE": 9, "CAP": 7, "CARTON": 4, "LABEL": 11, "FILM": 7}
+    cost = {"BOTTLE": 0.06, "CAP": 0.012, "CARTON": 0.21, "LABEL": 0.009, "SUGAR": 0.75}
+    rows = []
+    for number, (name, site) in enumerate(COMPONENTS.items()):
+        kind = name.split("-")[0]
+        pieces = kind in ("BOTTLE", "CAP", "CARTON", "LABEL")
+        rows.append(
             {
-                "supplier_id": [f"SUP{k + 1:02d}" for k in range(NUM_SUPPLIERS)],
-                "slip_days": np.round(rng.gamma(1.2, 0.25, NUM_SUPPLIERS), 2),
+                "item_id": name,
+                "family_id": "PACKAGING" if pieces or kind == "FILM" else "INGREDIENT",
+                "description": name.replace("-", " ").title(),
+                "uom": "EA" if pieces else "KG",
+                "supply_type": "buy",
+                "item_type": "component",
+                "lead_time_days": float(leads.get(kind, 9)),
+                "lot_multiple_qty": 1000.0 if pieces else 100.0,
+                "std_cost": round(cost.get(kind, 1.6) * float(rng.uniform(0.9, 1.1)), 4),
+                "supplier_id": f"SUP{number % NUM_SUPPLIERS + 1:02d}",
+                "shelf_life_days": 180.0 if kind == "AROMA" else np.nan,
+                "site_id": site,
             }
-        ),
-        lanes=pd.DataFrame(
-            [
-                (f"{site[0]}-{lane}", site, lane, "truck", 1.0 + (place % 2), 2.0 + place % 2, 28.0)
-                for site in SITES
-                for place, lane in enumerate(LANES)
-            ],
-            columns=["lane_id", "origin_site_id", "destination_id", "mode", "transit_p50_days",
-                     "transit_p90_days", "cost_per_pallet"],
-        ),
-        costs=pd.DataFrame(
-            [
-                ("overtime_hour", "*", 140.0, "hour"),
-                ("expedite_freight", "*", 45.0, "pallet"),
-                ("holding_pct", "*", 12.0, "pct_per_year"),
-                ("subcontract", "*", 2.5, "unit"),
-            ],
-            columns=["cost_type", "object_id", "cost_amount", "cost_unit"],
-        ),
-        fences=pd.DataFrame(
-            [("site", site, 3.0, 7.0, "sequence within the day", 10.0, "S&OE lead") for site in SITES],
-            columns=["scope_type", "scope_id", "frozen_days", "slushy_days", "allowed_change",
-                     "change_limit_pct", "approver_role"],
-        ),
+        )
+    return pd.DataFrame(rows)
+
+
+def _bulks() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "item_id": [f"BULK-{family}" for family in FAMILIES],
+            "family_id": [f"BULK-{FAMILY_SITE[family]}" for family in FAMILIES],
+            "description": [f"{family.title()} bulk" for family in FAMILIES],
+            "uom": "L",
+            "supply_type": "make",
+            "item_type": "intermediate",
+            "lead_time_days": 1.0,
+            "lot_min_qty": 8000.0,
+            "lot_multiple_qty": 500.0,
+            "lot_max_qty": 60_000.0,
+            "shelf_life_days": 14.0,
+            "setup_family": [f"B-{family}" for family in FAMILIES],
+            "site_id": [FAMILY_SITE[family] for family in FAMILIES],
+        }
+    )
+
+
+def _skus(rng: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for family in FAMILIES:
+        for k in range(SKUS_PER_FAMILY):
+            code = "A" if k % 5 == 0 else "B" if k % 5 in (1, 2) else "C"
+            bottle = bottle_of(family, k)
+            rows.append(
+                {
+                    "item_id": f"{family}-{k + 1:02d}",
+                    "family_id": family,
+                    "description": f"{family.title()} no. {k + 1}, {bottle[7:8]}.{bottle[8:]} l",
+                    "uom": "CS",
+                    "supply_type": "make",
+                    "item_type": "MTS",
+                    "lead_time_days": 5.0,
+                    "lot_min_qty": 1000.0,
+                    "lot_multiple_qty": 100.0,
+                    "lot_max_qty": 7000.0,
+                    "min_cover_days": 3.0,
+                    "max_cover_days": 45.0,
+                    "shelf_life_days": float(rng.choice([180.0, 270.0, 365.0])),
+                    "price": round(float(rng.uniform(4.2, 6.6)), 2),
+                    "abc_code": code,
+                    "is_substitutable": bool(k % 4),
+                    "weight_kg": 9.6,
+                    "volume_m3": 0.014,
+                    "qty_per_pallet": 80.0,
+                    "setup_family": f"{family}-{'S' if k < 8 else 'L'}",
+                    "site_id": FAMILY_SITE[family],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _bom() -> pd.DataFrame:
+    rows: list[tuple[str, str, float, int, float]] = []
+    for number, family in enumerate(FAMILIES):
+        site = FAMILY_SITE[family]
+        mark = site[0]
+        bulk = f"BULK-{family}"
+        if family != "WATER":
+            rows.append((bulk, f"SUGAR-{mark}", 0.085, 10, 0.5))
+            rows.append((bulk, f"AROMA-{mark}", 0.0021, 10, 0.5))
+        rows.append((bulk, f"CO2-{mark}", 0.008, 10, 1.0))
+        if number % 2:
+            rows.append((bulk, f"CITRIC-{mark}", 0.0016, 10, 0.5))
+        for k in range(SKUS_PER_FAMILY):
+            item = f"{family}-{k + 1:02d}"
+            size = "S" if k < 8 else "L"
+            caps = {"NORD": ("CAP-RED", "CAP-BLUE"), "SUED": ("CAP-GREEN", "CAP-WHITE")}[site]
+            cartons = {"NORD": ("CARTON-06", "CARTON-12"), "SUED": ("CARTON-20", "CARTON-24")}
+            rows += [
+                (item, bulk, BULK_LITRES_PER_CASE, 10, 0.5),
+                (item, bottle_of(family, k), 12.0, 10, 0.5),
+                (item, caps[(number + k) % 2], 12.0, 10, 0.5),
+                (item, f"LABEL-{family}-{size}", 12.0, 10, 0.5),
+                (item, cartons[site][k % 2], 1.0, 20, 0.5),
+                (item, f"FILM-{mark}", 0.05, 20, 1.0),
+            ]
+    return pd.DataFrame(
+        rows, columns=["parent_item_id", "component_item_id", "qty_per", "op_no", "scrap_pct"]
+    )
+
+
+def _costed(items: pd.DataFrame, bom: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Roll standard costs up through the bill of material and add conversion cost."""
+    cost = items.set_index("item_id")["std_cost"]
+    for kind, conversion in (("intermediate", 0.02), ("MTS", 0.9)):
+        made = items.loc[items["item_type"] == kind, "item_id"]
+        rows = bom[bom["parent_item_id"].isin(made)]
+        value = rows["qty_per"] * rows["component_item_id"].map(cost)
+        rolled = value.groupby(rows["parent_item_id"]).sum() + conversion
+        cost.loc[rolled.index] = rolled.round(4)
+    found = items.assign(std_cost=items["item_id"].map(cost))
+    floor = (found["std_cost"] * 1.3).round(2)
+    found["price"] = found["price"].where(found["price"].isna(), np.maximum(found["price"], floor))
+    found["currency"] = "EUR"
+    _ = rng
+    return found
+
+
+def _routing(items: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    rows: list[tuple[object, ...]] = []
+    for family in FAMILIES:
+        site = FAMILY_SITE[family]
+        minutes = MIX_MINUTES_PER_LITRE[site]
+        for mixer in MIXERS[site]:
+            rows.append((f"BULK-{family}", 10, mixer, minutes, 1, "mixing", "MIXER", 1.0, "", 99.7))
+    skus = items[items["item_type"] == "MTS"]
+    for number, (item, family, setup) in enumerate(
+        zip(skus["item_id"], skus["family_id"], skus["setup_family"], strict=True)
+    ):
+        site = FAMILY_SITE[family]
+        minutes = float(rng.uniform(0.125, 0.175))
+        own = FILLERS[site].index(FAMILY_FILLER[family])
+        order = [FILLERS[site][(own + step) % len(FILLERS[site])] for step in (0, 1)]
+        for place, filler in enumerate(order):
+            run = round(minutes * (ALTERNATE_SLOWDOWN if place else 1.0), 5)
+            tool = f"STAR-{setup[-1]}-{site[0]}"
+            rows.append((item, 10, filler, run, place + 1, "filling", "FILLER", 3.0, tool, 99.3))
+        packers = PACKERS[site]
+        for place in range(len(packers)):
+            packer = packers[(number + place) % len(packers)]
+            run = round(minutes * PACK_SHARE[site], 5)
+            rows.append((item, 20, packer, run, place + 1, "packing", "PACKER", 2.0, "", 99.8))
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "item_id",
+            "op_no",
+            "resource_id",
+            "run_minutes_per_unit",
+            "preference",
+            "operation_name",
+            "skill_code",
+            "labour_count",
+            "tool_id",
+            "yield_pct",
+        ],
     )
 
 
 def _resources() -> pd.DataFrame:
-    kinds = {"MIX": "mixing", "FIL": "filling", "PAC": "packing"}
+    rate = {"mixing": (95.0, 60.0), "filling": (240.0, 145.0), "packing": (130.0, 85.0)}
+    skill = {"mixing": "MIXER", "filling": "FILLER", "packing": "PACKER"}
     return pd.DataFrame(
-        [
-            (name, site_of(name), f"{kinds[name[:3]].title()} line {name[4:]}", "line", 1.0, 180.0,
-             140.0, 100.0, name == "FIL-S1", kinds[name[:3]])
-            for name in RESOURCES
-        ],
-        columns=["resource_id", "site_id", "description", "resource_type", "capacity_parallel",
-                 "cost_per_hour", "overtime_cost_per_hour", "efficiency_pct", "is_bottleneck",
-                 "resource_group"],
+        {
+            "resource_id": list(RESOURCES),
+            "site_id": [site_of(name) for name in RESOURCES],
+            "description": [f"{kind_of(n).title()} line {n[4:]}" for n in RESOURCES],
+            "resource_type": "line",
+            "capacity_parallel": 1.0,
+            "cost_per_hour": [rate[kind_of(n)][0] for n in RESOURCES],
+            "overtime_cost_per_hour": [rate[kind_of(n)][1] for n in RESOURCES],
+            "efficiency_pct": 100.0,
+            "is_bottleneck": [n == "FIL-S1" for n in RESOURCES],
+            "alternate_group": [f"{kind_of(n)} {site_of(n)}" for n in RESOURCES],
+            "resource_group": [kind_of(n) for n in RESOURCES],
+            "skill_code": [skill[kind_of(n)] for n in RESOURCES],
+        }
     )
 
 
@@ -204,54 +269,138 @@ def _setup(rng: np.random.Generator) -> pd.DataFrame:
     """Changeovers: short within a flavour, longer between flavours, longest after dark ones."""
     rows = []
     families = [f"{family}-{size}" for family in FAMILIES for size in "SL"]
-    for group, low in (("filling", 25), ("packing", 8)):
+    for group, base in (("filling", 30.0), ("packing", 10.0)):
         for before in families:
             for after in families:
-                if before != after:
-                    same = before[:-2] == after[:-2]
-                    minutes = low * (0.6 if same else 1.0) + float(rng.integers(0, 15))
-                    minutes += 15.0 if before.startswith(("COLA", "ENERGY")) and not same else 0.0
-                    rows.append((group, before, after, round(minutes), round(minutes * 0.9, 1)))
+                if before == after:
+                    continue
+                flavour = before[:-2] != after[:-2]
+                dark = flavour and before.startswith(("COLA", "ENERGY"))
+                minutes = base * (1.0 if flavour else 0.6) + float(rng.integers(0, 9))
+                minutes += base / 2 if dark else 0.0
+                rows.append((group, before, after, round(minutes), round(minutes * 1.5, 1)))
     for before in FAMILIES:
         for after in FAMILIES:
             if before != after:
-                rows.append(("mixing", f"B-{before}", f"B-{after}", 40.0, 30.0))
+                rows.append(("mixing", f"B-{before}", f"B-{after}", 25.0, 30.0))
     return pd.DataFrame(
         rows,
-        columns=["resource_group", "from_setup_family", "to_setup_family", "setup_minutes",
-                 "setup_cost"],
+        columns=[
+            "resource_group",
+            "from_setup_family",
+            "to_setup_family",
+            "setup_minutes",
+            "setup_cost",
+        ],
     )
 
 
 def _tooling() -> pd.DataFrame:
     return pd.DataFrame(
-        [(f"STAR-{size}-{site}", 2.0, "Star wheel set", "available") for site in SITES for size in "SL"],
-        columns=["tool_id", "tool_qty", "description", "status"],
+        [
+            (f"STAR-{size}-{site[0]}", 2.0, "Star wheel set", "available", f"{site} hall 1")
+            for site in SITES
+            for size in "SL"
+        ],
+        columns=["tool_id", "tool_qty", "description", "status", "location"],
     )
 
 
 def _customers(rng: np.random.Generator) -> pd.DataFrame:
-    kinds = ["none", "flat", "per_day", "step", "pct_value", "pct_cogs"]
+    clause = {
+        "none": (np.nan, np.nan, np.nan),
+        "flat": (400.0, 0.0, np.nan),
+        "per_day": (150.0, 1.0, 2000.0),
+        "step": (300.0, 0.0, 1800.0),
+        "pct_value": (4.0, 0.0, 2500.0),
+        "pct_cogs": (3.0, 0.0, np.nan),
+    }
+    kinds = list(clause)
     rows = []
     for number in range(NUM_CUSTOMERS):
         tier = "A" if number < 8 else "B" if number < 22 else "C" if number < 45 else "D"
         kind = kinds[number % 6] if number < 45 else "none"
-        amount = {"none": np.nan, "flat": 400.0, "per_day": 150.0, "step": 300.0, "pct_value": 5.0,
-                  "pct_cogs": 3.0}[kind]
+        amount, free, cap = clause[kind]
         rows.append(
             {
-                "customer_id": f"CUST{number + 1:03d}",
+                "customer_id": f"C{1000 + number}",
                 "customer_tier": tier,
-                "description": f"Customer {number + 1:03d}",
-                "region": LANES[number % 4],
+                "description": f"Customer {number + 1:02d}",
+                "region": LANES[number % len(LANES)],
                 "otif_basis": "first_confirmed",
                 "late_days": 0.0,
+                "under_pct": 0.0 if tier in "AB" else 2.0,
                 "penalty_type": kind,
                 "penalty_amount": amount,
-                "penalty_threshold_days": 1.0 if kind == "per_day" else 0.0,
-                "penalty_cap": 2500.0 if kind in ("per_day", "step") else np.nan,
+                "penalty_threshold_days": free,
+                "penalty_cap": cap,
+                "penalty_window": "line" if kind != "none" else "",
                 "notice_days": 5.0,
                 "is_lost_sale": bool(rng.random() < 0.15),
+                "is_partial_allowed": tier != "A",
+                "size": float(
+                    {"A": 6.0, "B": 3.0, "C": 1.2, "D": 0.5}[tier] * rng.uniform(0.7, 1.3)
+                ),
+                "order_days": int(rng.integers(0, 5)),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _lanes() -> pd.DataFrame:
+    rows = []
+    for site in SITES:
+        for lane in LANES:
+            days = float(LANE_DAYS[site][lane])
+            name = f"{site[0]}-{lane}"
+            rows.append((name, site, lane, "truck", days, days + 1, 26.0 + 6 * days, "express"))
+            rows.append((name, site, lane, "express", 1.0, 1.0, 95.0 + 10 * days, ""))
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "lane_id",
+            "origin_site_id",
+            "destination_id",
+            "mode",
+            "transit_p50_days",
+            "transit_p90_days",
+            "cost_per_pallet",
+            "expedite_mode",
+        ],
+    )
+
+
+def _costs() -> pd.DataFrame:
+    rows: list[tuple[str, str, str, float, str]] = [
+        ("holding_pct", "*", "", 12.0, "pct_per_year"),
+        ("expedite_freight", "*", "express", 95.0, "pallet"),
+        ("subcontract", "*", "", 2.6, "unit"),
+        ("scrap_unit", "*", "", 0.15, "unit"),
+        ("lost_sale_pct", "*", "", 100.0, "pct_of_margin"),
+    ]
+    for name in RESOURCES:
+        overtime = {"mixing": 60.0, "filling": 145.0, "packing": 85.0}[kind_of(name)]
+        rows.append(("overtime_hour", name, "", overtime, "hour"))
+        rows.append(("changeover_hour", name, "", 90.0, "hour"))
+    return pd.DataFrame(
+        rows, columns=["cost_type", "object_id", "mode", "cost_amount", "cost_unit"]
+    )
+
+
+def _fences() -> pd.DataFrame:
+    rows = [
+        ("site", site, 3.0, 7.0, "sequence within the day", 10.0, "S&OE lead") for site in SITES
+    ]
+    rows.append(("resource", "FIL-S1", 2.0, 5.0, "sequence and line", 15.0, "plant manager"))
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "scope_type",
+            "scope_id",
+            "frozen_days",
+            "slushy_days",
+            "allowed_change",
+            "change_limit_pct",
+            "approver_role",
+        ],
+    )

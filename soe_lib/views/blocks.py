@@ -7,7 +7,7 @@ A block carries data and words, never widgets. All text from outside is escaped 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -73,7 +73,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table for reading: the first ``rows`` rows; ``table`` names the whole in the run."""
+    """
+    A table for reading: the first ``rows`` rows; ``table`` names the whole in the run.
+
+    ``row_tones`` colours rows, in their order; ``right`` names text columns that stand at the
+    right like numbers.
+    """
 
     frame: pd.DataFrame
     title: str = ""
@@ -81,9 +86,57 @@ class Grid:
     rows: int = 12
     columns: tuple[str, ...] = ()
     if_none: str = "No rows."
+    row_tones: tuple[Tone, ...] = ()
+    right: tuple[str, ...] = ()
 
 
-Block = Headline | Note | Sentences | Tiles | Picture | Grid
+@dataclass(frozen=True)
+class Facts:
+    """Label and sentence, one pair per line: what each step says, what is due when."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+    if_none: str = ""
+    tone: Tone = "neutral"
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A small number with its past as a line: ``points`` in time order, NaN = not evaluable."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: Tone = "neutral"
+    points: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Small numbers side by side, each with its trend."""
+
+    sparks: tuple[Spark, ...]
+    title: str = ""
+    if_none: str = ""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Blocks side by side (no pictures); ``widths`` are relative."""
+
+    columns: tuple[tuple[Block, ...], ...]
+    widths: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Live:
+    """A widget for the meeting and for JupyterLab; in the report ``instead`` stands in its place."""
+
+    build: Callable[[], Any]
+    instead: str = ""
+
+
+Block = Headline | Note | Sentences | Tiles | Picture | Grid | Facts | Strip | Columns | Live
 
 
 def as_html(block: Block) -> str:
@@ -92,12 +145,20 @@ def as_html(block: Block) -> str:
         return f'<p class="soe-headline soe-{block.tone}">{escape(block.text)}</p>'
     if isinstance(block, Note):
         return f'<p class="soe-note">{escape(block.text)}</p>'
+    if isinstance(block, Live):
+        return f'<p class="soe-note">{escape(block.instead)}</p>' if block.instead else ""
     if isinstance(block, Sentences):
         return _sentences(block)
     if isinstance(block, Tiles):
         return f'<div class="soe-tiles">{"".join(_tile(tile) for tile in block.tiles)}</div>'
     if isinstance(block, Grid):
         return _grid(block)
+    if isinstance(block, Facts):
+        return _facts(block)
+    if isinstance(block, Strip):
+        return _strip(block)
+    if isinstance(block, Columns):
+        return _columns(block)
     raise TypeError(f"{type(block).__name__} is drawn by plotly, not by HTML")
 
 
@@ -130,23 +191,75 @@ def _grid(block: Grid) -> str:
     names = [name for name in (block.columns or block.frame.columns) if name in block.frame]
     shown = block.frame.loc[:, names].head(block.rows)
     numeric = {name for name in names if pd.api.types.is_numeric_dtype(shown[name].dtype)}
+    numeric |= set(block.right)
     head = "".join(
         f"<th{' class=soe-num' if name in numeric else ''}>{escape(label_of(name))}</th>"
         for name in names
     )
+    tones = [f' class="soe-{tone}"' for tone in block.row_tones[: len(shown)]]
+    tones += [""] * (len(shown) - len(tones))
     body = "".join(
-        "<tr>"
+        f"<tr{tone}>"
         + "".join(
             f"<td{' class=soe-num' if name in numeric else ''}>{escape(format_value(value))}</td>"
             for name, value in zip(names, row, strict=True)
         )
         + "</tr>"
-        for row in shown.itertuples(index=False, name=None)
+        for tone, row in zip(tones, shown.itertuples(index=False, name=None), strict=True)
     )
     more = len(block.frame) - len(shown)
     foot = f'<p class="soe-more">{more:,} more rows in the table\'s file</p>' if more else ""
     table = f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="soe-grid">{table}{foot}</div>'
+
+
+def _facts(block: Facts) -> str:
+    if not block.rows:
+        return as_html(Sentences(block.title, (), if_none=block.if_none))
+    rows = "".join(f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>" for label, text in block.rows)
+    title = f"<b>{escape(block.title)}</b>" if block.title else ""
+    return f'<div class="soe-facts soe-{block.tone}">{title}<dl>{rows}</dl></div>'
+
+
+def _strip(block: Strip) -> str:
+    if not block.sparks:
+        return as_html(Sentences(block.title, (), if_none=block.if_none))
+    title = f"<b>{escape(block.title)}</b>" if block.title else ""
+    cells = "".join(
+        f'<div class="soe-spark soe-{spark.tone}">'
+        f'<div class="soe-label">{escape(spark.label)}</div>'
+        f'<div><span class="soe-small">{escape(spark.value)}</span>{_sparkline(spark)}</div>'
+        f'<div class="soe-sub">{escape(spark.note)}</div></div>'
+        for spark in block.sparks
+    )
+    return f'<div class="soe-strip-box">{title}<div class="soe-strip">{cells}</div></div>'
+
+
+def _sparkline(spark: Spark) -> str:
+    """Return the past as an inline drawing: numbers only, nothing from outside gets into it."""
+    known = [(n, v) for n, v in enumerate(spark.points) if math.isfinite(v)]
+    if len(known) < 2:
+        return ""
+    low, high = min(v for _, v in known), max(v for _, v in known)
+    reach = (high - low) or 1.0
+    wide = max(1, len(spark.points) - 1)
+    places = [(2 + 60 * n / wide, 20 - 16 * (v - low) / reach) for n, v in known]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    x, y = places[-1]
+    return (
+        '<svg width="66" height="24" viewBox="0 0 66 24" aria-hidden="true">'
+        f'<polyline points="{path}" fill="none" stroke="#7b8794" stroke-width="1.5"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4"/></svg>'
+    )
+
+
+def _columns(block: Columns) -> str:
+    widths = block.widths or (1,) * len(block.columns)
+    template = " ".join(f"minmax(0,{int(width)}fr)" for width in widths)
+    cells = "".join(
+        f"<div>{''.join(as_html(inner) for inner in column)}</div>" for column in block.columns
+    )
+    return f'<div class="soe-columns" style="grid-template-columns:{template}">{cells}</div>'
 
 
 def label_of(name: str) -> str:
@@ -199,7 +312,7 @@ def flatten(blocks: Iterable[Block | Sequence[Block] | None]) -> list[Block]:
     for block in blocks:
         if block is None:
             continue
-        if isinstance(block, (Headline, Note, Sentences, Tiles, Picture, Grid)):
+        if isinstance(block, Block):
             found.append(block)
         else:
             found.extend(block)

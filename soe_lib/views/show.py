@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-from soe_lib.views.blocks import Block, Picture, as_html, flatten
+from soe_lib.views.blocks import Block, Live, Picture, as_html, flatten
 
 MODES = ("report", "lab", "meeting")
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
@@ -47,6 +47,8 @@ def show(*blocks: Block | Sequence[Block] | None) -> None:
 
             view = PlotView(block.figure)
             display(view.library, view)
+        elif mode != "report" and isinstance(block, Live):
+            display(block.build())
         else:
             display(_bundle(block, mode), raw=True, metadata=_metadata(block))
 

@@ -1,4 +1,4 @@
--- assumption: Monday to Friday are working days of 24 hours (120 h a week); months and weeks that share a week split it by days.
+-- assumption: Monday to Friday are working days of 24 hours (120 h a week); a week that two months share is split by its working days.
 SELECT
   date_trunc('month', day) AS plan_month,
   date_trunc('week', day) AS week_start_date,

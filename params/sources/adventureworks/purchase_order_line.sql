@@ -1,5 +1,5 @@
--- assumption: the source has no supplier confirmations: the promise is the due date of the order; goods are received on the header's ship date.
--- assumption: 52 weeks of history and everything open are kept.
+-- assumption: the source has no supplier confirmations: the promise is the due date of the order; goods are received on the header's ship date, and an order is closed by its one receipt even where it fell short.
+-- assumption: the header's status code is the state at the end of the data, not at as_of, and is not used.
 SELECT
   d."PurchaseOrderID" AS po_id,
   d."PurchaseOrderDetailID" AS line_id,
@@ -8,20 +8,20 @@ SELECT
   'AW' AS site_id,
   h."OrderDate" AS ordered_at,
   d."OrderQty" AS ordered_qty,
-  CASE WHEN shipped THEN d."ReceivedQty" ELSE '0' END AS received_qty,
+  CASE WHEN h.shipped THEN d."ReceivedQty" ELSE '0' END AS received_qty,
   d."DueDate" AS required_date,
   d."DueDate" AS promised_date,
   d."DueDate" AS first_promised_date,
-  CASE WHEN shipped THEN 'completed' ELSE 'open' END AS status,
+  CASE WHEN h.shipped THEN 'completed' ELSE 'open' END AS status,
   d."UnitPrice" AS unit_cost,
   'USD' AS currency,
   CASE
-    WHEN h.ordered > CAST($as_of AS TIMESTAMP) THEN 'after as_of'
-    WHEN h.ordered <= CAST($as_of AS TIMESTAMP) - INTERVAL 52 WEEK THEN 'older than 52 weeks'
+    WHEN h.ordered > $as_of THEN 'after as_of'
+    WHEN h.shipped AND h.ordered <= $as_of - to_weeks($history_weeks) THEN 'older than the history kept'
   END AS exclude_reason
 FROM "PurchaseOrderDetail" d
-JOIN (
+LEFT JOIN (
   SELECT *, TRY_CAST("OrderDate" AS TIMESTAMP) AS ordered,
-    coalesce(TRY_CAST("ShipDate" AS TIMESTAMP) <= CAST($as_of AS TIMESTAMP), false) AS shipped
+    coalesce(TRY_CAST("ShipDate" AS TIMESTAMP) <= $as_of, false) AS shipped
   FROM "PurchaseOrderHeader"
 ) h ON h."PurchaseOrderID" = d."PurchaseOrderID"

@@ -1,6 +1,7 @@
--- assumption: weekly hours of a station are spread evenly over Monday to Friday from 06:00; 8 weeks back and 16 weeks ahead of as_of.
+-- assumption: the weekly hours of a station are spread evenly over Monday to Friday from 06:00; 8 weeks back and 16 weeks ahead of as_of.
 SELECT
   l."LocationID" AS resource_id,
+  'AW' AS site_id,
   d.day + INTERVAL 6 HOUR AS start_at,
   d.day + INTERVAL 6 HOUR + to_minutes(CAST(round(TRY_CAST(l."Availability" AS DOUBLE) / 5 * 60) AS BIGINT)) AS end_at,
   'shift' AS calendar_kind,

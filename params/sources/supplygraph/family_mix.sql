@@ -9,7 +9,7 @@ FROM (UNPIVOT "daily_units__Sales Order" ON COLUMNS(* EXCLUDE "Date") INTO NAME 
 LEFT JOIN (
   SELECT "Node", any_value("Group") AS "Group", any_value("Sub-Group") AS "Sub-Group"
   FROM "Nodes__Node Types (Product Group and Subgroup)" GROUP BY "Node"
-) g ON g."Node" = s.item_id
+) g ON g."Node" = regexp_replace(s.item_id, '\.1$', '')
 WHERE TRY_CAST(s."Date" AS TIMESTAMP) < date_trunc('month', CAST($as_of AS TIMESTAMP))
   AND TRY_CAST(s."Date" AS TIMESTAMP) >= date_trunc('month', CAST($as_of AS TIMESTAMP)) - INTERVAL 56 DAY
 GROUP BY ALL

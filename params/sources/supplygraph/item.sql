@@ -11,4 +11,4 @@ FROM (
 LEFT JOIN (
   SELECT "Node", any_value("Group") AS "Group", any_value("Sub-Group") AS "Sub-Group"
   FROM "Nodes__Node Types (Product Group and Subgroup)" GROUP BY "Node"
-) g ON g."Node" = n."Node"
+) g ON g."Node" = regexp_replace(n."Node", '\.1$', '')

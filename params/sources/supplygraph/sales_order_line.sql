@@ -1,4 +1,4 @@
--- assumption: deliveries serve the oldest orders of a product first (FIFO); an order line is delivered when the cumulative delivery reaches its cumulative order quantity.
+-- assumption: deliveries serve the oldest orders of a product first (FIFO); an order line is delivered when the cumulative delivery reaches its cumulative order quantity, on the day of the order at the earliest.
 -- assumption: an order is due on the day it was taken; both promises are that day.
 WITH orders AS (
   SELECT *, sum(qty) OVER (PARTITION BY item_id ORDER BY day) AS upto,
@@ -13,7 +13,7 @@ WITH orders AS (
     SELECT item_id, TRY_CAST("Date" AS TIMESTAMP) AS day, coalesce(TRY_CAST(value AS DOUBLE), 0) AS qty
     FROM (UNPIVOT "daily_units__Delivery To distributor" ON COLUMNS(* EXCLUDE "Date") INTO NAME item_id VALUE value)
   )
-  WHERE day + INTERVAL 1 DAY <= CAST($as_of AS TIMESTAMP)
+  WHERE day + INTERVAL 1 DAY <= $as_of
 ), delivered AS (
   SELECT item_id, max(upto) AS total FROM deliveries GROUP BY item_id
 ), completed AS (
@@ -38,7 +38,7 @@ SELECT
   CASE WHEN c.day_done IS NOT NULL THEN 'completed' ELSE 'open' END AS status,
   'MTS' AS order_type,
   CASE
-    WHEN o.day + INTERVAL 1 DAY > CAST($as_of AS TIMESTAMP) THEN 'after as_of'
+    WHEN o.day + INTERVAL 1 DAY > $as_of THEN 'after as_of'
     WHEN TRY_CAST(o.raw_qty AS DOUBLE) = 0 THEN 'nothing ordered that day'
   END AS exclude_reason
 FROM orders o

@@ -1,13 +1,13 @@
--- assumption: derived baseline: the plan of a month is the family's mean daily order quantity over the 56 days before the as_of month that are known, times the days of the month; the first month of the data plans itself from what is known so far.
+-- assumption: derived baseline, not a management plan: the plan of a month is the family's mean daily order quantity over the 56 days before the version's month (fewer where the data begins later) times the days of the month. Months to come follow the version of the as_of month; each of the two months before has the version of its own first day.
 SELECT
-  'derived-' || strftime(CAST($as_of AS TIMESTAMP), '%Y-%m') AS plan_version,
-  date_trunc('month', CAST($as_of AS TIMESTAMP)) AS approved_at,
-  family_id,
+  'derived-' || strftime(m.version, '%Y-%m') AS plan_version,
+  m.version AS approved_at,
+  o.family_id,
   'factory' AS site_id,
-  month AS plan_month,
+  m.month AS plan_month,
   'demand' AS measure,
-  round(sum(qty) / count(DISTINCT day) * date_diff('day', month, month + INTERVAL 1 MONTH)) AS planned_qty,
-  'mean daily orders of the eight weeks before the month' AS assumption_text
+  round(sum(o.qty) / count(DISTINCT o.day) * date_diff('day', m.month, m.month + INTERVAL 1 MONTH)) AS planned_qty,
+  'mean daily orders of the eight weeks before' AS assumption_text
 FROM (
   SELECT coalesce(g."Group" || '-' || g."Sub-Group", 'ungrouped') AS family_id, TRY_CAST("Date" AS TIMESTAMP) AS day,
     coalesce(TRY_CAST(value AS DOUBLE), 0) AS qty
@@ -15,11 +15,11 @@ FROM (
   LEFT JOIN (
     SELECT "Node", any_value("Group") AS "Group", any_value("Sub-Group") AS "Sub-Group"
     FROM "Nodes__Node Types (Product Group and Subgroup)" GROUP BY "Node"
-  ) g ON g."Node" = s.item_id
-)
-CROSS JOIN (
-  SELECT date_trunc('month', CAST($as_of AS TIMESTAMP)) + k * INTERVAL 1 MONTH AS month FROM range(0, 4) t(k)
-) m
-WHERE day < date_trunc('month', CAST($as_of AS TIMESTAMP))
-  AND day >= date_trunc('month', CAST($as_of AS TIMESTAMP)) - INTERVAL 56 DAY
-GROUP BY family_id, month
+  ) g ON g."Node" = regexp_replace(s.item_id, '\.1$', '')
+) o
+JOIN (
+  SELECT date_trunc('month', CAST($as_of AS TIMESTAMP)) + k * INTERVAL 1 MONTH AS month,
+    date_trunc('month', CAST($as_of AS TIMESTAMP)) + least(k, 0) * INTERVAL 1 MONTH AS version
+  FROM range(-2, 5) t(k)
+) m ON o.day >= m.version - INTERVAL 56 DAY AND o.day < m.version
+GROUP BY o.family_id, m.month, m.version

@@ -1,0 +1,28 @@
+-- assumption: all published versions are kept; the last one holds, the others are superseded.
+SELECT
+  "version" AS version_id,
+  "released_at" AS published_at,
+  CASE WHEN "replaced_at" <= CAST($as_of AS TIMESTAMP) AT TIME ZONE 'UTC' THEN 'superseded' ELSE 'published' END AS status,
+  "order_no" AS wo_id,
+  "op" AS op_no,
+  1 AS split_no,
+  "item" AS item_id,
+  "plant" AS site_id,
+  "quantity" AS planned_qty,
+  "resource" AS resource_id,
+  "setup_start" AS setup_start_at,
+  "start" AS start_at,
+  "finish" AS end_at,
+  "setup_from" AS setup_from,
+  "setup_to" AS setup_to,
+  "firm" AS is_frozen,
+  "earliest" AS earliest_start_at,
+  "latest" AS latest_end_at,
+  "slack_hours" AS slack_hours,
+  "slack_hours" <= 0 AS is_critical,
+  "demands" AS pegged_demand,
+  "tool" AS tool_id,
+  "alternates" AS alternates,
+  "released_at" AS recorded_at,
+  CASE WHEN "released_at" > CAST($as_of AS TIMESTAMP) AT TIME ZONE 'UTC' THEN 'after as_of' END AS exclude_reason
+FROM "aps__published_schedules"

@@ -1,0 +1,115 @@
+"""A scenario that somebody asks for in the meeting: chosen levers, limited to chosen objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from soe_lib.scenario.apply import problem_with
+from soe_lib.scenario.catalogue import LEVERS, Scenario
+from soe_lib.scenario.levers import Expedite, FewMoves, Lever, Overtime
+from soe_lib.scenario.offers import offers
+from soe_lib.scenario.result import Result, Start, measured, verified
+from soe_lib.scenario.settle import settled
+from soe_lib.schedule import solve
+
+LONGEST_TITLE = 60
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """
+    What somebody wants to see.
+
+    Attributes
+    ----------
+    title
+        Name on the screen.
+    levers
+        Words of ``catalogue.LEVERS``.
+    resources
+        Resources that may work longer; empty = all that run late work.
+    purchase_lines
+        Purchase order lines (``po_id/line_id``) that may be pulled in; empty = all that help.
+    move_factor
+        How many times its own price of unrest a move must save; 1 = it must pay.
+    """
+
+    title: str
+    levers: tuple[str, ...]
+    resources: tuple[str, ...] = ()
+    purchase_lines: tuple[str, ...] = ()
+    move_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.title.strip() or len(self.title) > LONGEST_TITLE:
+            raise ValueError(f"a title has 1 to {LONGEST_TITLE} characters")
+        if not 1.0 <= self.move_factor <= 100.0:
+            raise ValueError(f"move factor {self.move_factor:g}: expected 1 to 100")
+        unknown = [lever for lever in self.levers if lever not in LEVERS]
+        if unknown:
+            raise ValueError(f"unknown lever {', '.join(unknown)}; known: {', '.join(LEVERS)}")
+        if not self.levers:
+            raise ValueError("choose at least one lever")
+
+    def scenario(self, name: str) -> Scenario:
+        """Return the choice as a scenario under a name of its own."""
+        named = [*self.levers]
+        limits = [*self.resources, *self.purchase_lines]
+        only = f"; only {', '.join(limits)}" if limits else ""
+        return Scenario(name, self.title.strip(), self.levers, f"{', '.join(named)}{only}")
+
+
+def levers_of(choice: Choice, start: Start) -> tuple[Lever, ...]:
+    """Return the levers that are offered for late work and that the choice admits."""
+    offered = offers(choice.levers, start.context, start.problem, start.do_nothing)
+    kept = [lever for lever in offered if _admits(choice, lever)]
+    if choice.move_factor > 1 and not any(isinstance(lever, FewMoves) for lever in kept):
+        kept.append(FewMoves(choice.move_factor))
+    return tuple(kept)
+
+
+def evaluate_choice(
+    choice: Choice, name: str, start: Start, progress: Progress = lambda share, text: None
+) -> Result:
+    """
+    Compute a chosen scenario: solved, verified, settled.
+
+    Parameters
+    ----------
+    choice
+        Levers and limits.
+    name
+        Name of the scenario in tables.
+    start
+        Snapshot, problem and doing nothing.
+    progress
+        Called with the share done and what is being done.
+    """
+    scenario = choice.scenario(name)
+    levers = levers_of(choice, start)
+    progress(0.1, f"{len(levers)} levers pulled")
+    problem = problem_with(start.context, levers) if levers else start.problem
+    may_reroute = "alternate routing" in choice.levers
+    schedule = solve(problem, start.context.params.schedule, may_reroute=may_reroute)
+    progress(0.6, "schedule found; checking it")
+    found = verified(measured(scenario, start, problem, schedule, levers))
+    progress(0.8, "letting go of what does not pay")
+    return settled(found, start)
+
+
+def offered_objects(start: Start) -> dict[str, Sequence[str]]:
+    """Return what the levers can be limited to: ``resources`` and ``purchase_lines``."""
+    offered = offers(("overtime", "expedite"), start.context, start.problem, start.do_nothing)
+    resources = {lever.resource_id for lever in offered if isinstance(lever, Overtime)}
+    lines = {f"{x.po_id}/{x.line_id}" for x in offered if isinstance(x, Expedite)}
+    return {"resources": sorted(resources), "purchase_lines": sorted(lines)}
+
+
+def _admits(choice: Choice, lever: Lever) -> bool:
+    if isinstance(lever, Overtime) and choice.resources:
+        return lever.resource_id in choice.resources
+    if isinstance(lever, Expedite) and choice.purchase_lines:
+        return f"{lever.po_id}/{lever.line_id}" in choice.purchase_lines
+    return True

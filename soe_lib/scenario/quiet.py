@@ -1,0 +1,127 @@
+"""
+Moves that do not pay are taken back: the engine may retime everything, the shop floor may not.
+
+First nothing begins before it was published: what remains is the engine's sequence and choice of
+resources, used to recover what is late. Then order lines that the engine serves better are taken
+up one after the other, the dearest first: the work that the line waits for may begin as early as
+the engine has it, outside the frozen zone. A line whose moves cost more than they save is left out
+again. The cheapest of what was tried wins, the engine's own answer and doing nothing included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from soe_lib.scenario.context import as_published, work_for
+from soe_lib.scenario.fences import fence_lengths
+from soe_lib.scenario.levers import FewMoves
+from soe_lib.scenario.orders import LINE_KEY
+from soe_lib.scenario.result import Result, Start, measured
+from soe_lib.schedule import right_shift
+
+TRIED_LINES = 8
+"""Better served lines that are tried one by one, beside all of them together."""
+TOLERANCE_DAYS = 1e-3
+"""A promise that becomes earlier by no more than this is not better. [days]"""
+
+
+def quietest(found: Result, start: Start) -> Result:
+    """
+    Return the cheapest result that keeps some of the moves of another.
+
+    Parameters
+    ----------
+    found
+        A scenario's result; the price of a move counts ``FewMoves.factor`` times where that lever
+        is pulled.
+    start
+        Snapshot, problem and doing nothing.
+
+    Returns
+    -------
+    Result
+        Not verified; never dearer, by that count, than ``found`` or than doing nothing.
+    """
+    factor = max([1.0, *(lever.factor for lever in found.levers if isinstance(lever, FewMoves))])
+
+    def counted(result: Result) -> float:
+        return result.total_cost + (factor - 1) * float(result.measures["change_cost"])
+
+    better = better_lines(found, start)
+    everything = _advanced_for(found, better, start)
+    best = _keeping(found, everything[:0], start)
+    tried = [found, _nothing(found, start), best]
+    if len(everything):
+        tried.append(_keeping(found, everything, start))
+        tried.append(_keeping(found, everything, start, break_fence=True))
+    kept = everything[:0]
+    for number in range(min(TRIED_LINES, len(better))):
+        wanted = _advanced_for(found, better.iloc[[number]], start)
+        if wanted.isin(kept).all():
+            continue
+        trial = _keeping(found, kept.union(wanted), start)
+        if counted(trial) < counted(best) - 0.005:
+            best, kept = trial, kept.union(wanted)
+    return min([*tried, best], key=counted)
+
+
+def better_lines(found: Result, start: Start) -> pd.DataFrame:
+    """Return the promises that were late and are better served, the largest saving first."""
+    promises = found.schedule.promises
+    before = start.do_nothing.promises.set_index(LINE_KEY)["lateness_days"]
+    keys = pd.MultiIndex.from_frame(promises[LINE_KEY])
+    was = before.reindex(keys).to_numpy()
+    now = promises["lateness_days"]
+    cost = found.orders.set_index(LINE_KEY)["late_cost"].reindex(keys).to_numpy()
+    dear = start.nothing.orders.set_index(LINE_KEY)["late_cost"].reindex(keys).to_numpy()
+    better = promises.assign(_saved=dear - cost, _days=was - now)[
+        (was > TOLERANCE_DAYS) & (now < was - TOLERANCE_DAYS)
+    ]
+    return better.sort_values(
+        ["_saved", "_days", *LINE_KEY], ascending=[False, False, True, True], kind="stable"
+    )
+
+
+def _advanced_for(found: Result, lines: pd.DataFrame, start: Start) -> pd.Index:
+    """Operations that some lines wait for and that begin before they were published."""
+    needed = work_for(found.schedule, lines, start.context.tables)
+    return needed.index[needed["setup_start_at"] < needed["published_start_at"]]
+
+
+def _keeping(found: Result, early: pd.Index, start: Start, *, break_fence: bool = False) -> Result:
+    """
+    Replay ``found`` with only some operations beginning before they were published.
+
+    What was published beyond the frozen zone begins at its end at the earliest, unless the fence
+    may break.
+    """
+    operations = found.schedule.operations
+    begins, told = operations["setup_start_at"], operations["published_start_at"]
+    wanted = begins
+    if not break_fence:
+        fence = _fence_end(operations, start)
+        is_beyond = told.isna() | (told >= fence)
+        wanted = wanted.where(~is_beyond | (wanted >= fence), fence)
+    may = operations.index.isin(early) | told.isna()
+    later = begins.where(begins >= told, told)
+    quiet = operations.assign(setup_start_at=wanted.where(may, later))
+    schedule = right_shift(as_published(found.problem, quiet))
+    return measured(found.scenario, start, found.problem, schedule, found.levers)
+
+
+def _fence_end(operations: pd.DataFrame, start: Start) -> pd.Series:
+    """End of the frozen zone of each operation, a microsecond apart in the order of their start."""
+    context = start.context
+    lengths = fence_lengths(
+        operations["resource_id"], operations["item_id"], context.tables, context.params.fences
+    )
+    place = operations["setup_start_at"].rank(method="first").fillna(0.0)
+    end = context.as_of + pd.to_timedelta(lengths["frozen_days"], unit="D")
+    return (end + pd.to_timedelta(place, unit="us")).astype(operations["start_at"].dtype)
+
+
+def _nothing(found: Result, start: Start) -> Result:
+    """Return doing nothing under the scenario's name: no lever pulled, no move made."""
+    return replace(start.nothing, scenario=found.scenario, same_as=start.nothing.scenario.title)

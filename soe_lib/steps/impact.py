@@ -1,0 +1,189 @@
+"""Step 2: whom it hurts and what waiting costs; reads the projection of step 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from soe_lib.divergence.facts import facts_of
+from soe_lib.divergence.orders import past_due
+from soe_lib.impact.functions import by_function, shipments_without_goods
+from soe_lib.impact.orders import order_impact, summed_by
+from soe_lib.run import Run
+from soe_lib.tables import TABLES
+from soe_lib.vocabulary import FUNCTIONS
+
+
+@dataclass(frozen=True)
+class Impact:
+    """
+    What doing nothing means.
+
+    Attributes
+    ----------
+    orders
+        One row per open order line, dearest first (:func:`soe_lib.impact.order_impact`).
+    customers, families, clauses
+        Lines, late lines, days and money by customer, family and penalty clause.
+    shipments
+        Planned shipments that leave without their goods.
+    functions
+        Rows of each function.
+    total_late_cost, total_margin_at_risk
+        Sums over ``orders``. [money]
+    is_projected
+        False where the feed has no schedule: only what is past due today counts then.
+    headline
+        The answer in one sentence.
+    """
+
+    orders: pd.DataFrame
+    customers: pd.DataFrame
+    families: pd.DataFrame
+    clauses: pd.DataFrame
+    shipments: pd.DataFrame
+    functions: dict[str, pd.DataFrame]
+    total_late_cost: float
+    total_margin_at_risk: float
+    is_projected: bool
+    headline: str
+
+
+def assess_impact(run: Run) -> Impact:
+    """
+    Price the lateness of each open order line if nothing is done, and sort it by who must act; a
+    finished run is read, not computed.
+
+    Written: ``order_impact``, ``impact_by_customer``, ``impact_by_family``, ``impact_by_clause``,
+    ``shipments_without_goods`` and ``function_<role>_rows`` for each function.
+
+    Parameters
+    ----------
+    run
+        Run whose step 1 is done: its projection is read, not computed again.
+
+    Returns
+    -------
+    Impact
+
+    Raises
+    ------
+    soe_lib.run.RunError
+        When step 1 has not run.
+
+    Examples
+    --------
+    >>> impact = assess_impact(open_run())  # doctest: +SKIP
+    >>> impact.total_late_cost  # doctest: +SKIP
+    """
+    if run.is_complete:
+        return read_impact(run)
+    divergences = run.read("divergences")
+    is_projected = bool(run.words("divergence").get("projection_is_on", False))
+    promises = run.read("projected_promises") if is_projected else _past_due(run)
+    orders = order_impact(promises, run.tables, run.params.money)
+    shipment = run.tables.get("shipment", TABLES["shipment"].empty())
+    shipments = shipments_without_goods(shipment if is_projected else shipment.head(0), orders,
+                                        run.as_of)  # fmt: skip
+    functions = by_function(divergences, orders, shipments)
+    customers = summed_by(orders, "customer_id")
+    families = summed_by(orders, "family_id")
+    clauses = summed_by(orders, "price_source")
+    late = orders[orders["is_late"]]
+    figures: dict[str, Any] = {
+        "is_projected": is_projected,
+        "num_lines": len(orders),
+        "num_late_lines": len(late),
+        "num_late_customers": int(late["customer_id"].nunique()),
+        "num_uncovered_lines": int((~late["is_covered"]).sum()),
+        "late_cost": float(late["late_cost"].sum()),
+        "margin_at_risk": float(late["margin_at_risk"].sum()),
+        "late_value": float(late["value"].sum()),
+        "num_shipments_without_goods": len(shipments),
+    }
+    headline = _headline(run, customers, late, figures)
+    tables = {
+        "order_impact": orders,
+        "impact_by_customer": customers,
+        "impact_by_family": families,
+        "impact_by_clause": clauses,
+        "shipments_without_goods": shipments,
+        **{f"function_{role}_rows": functions[role] for role in FUNCTIONS},
+    }
+    run.write(**tables)
+    run.say("impact", {"headline": headline, **figures})
+    return _impact(tables, {"headline": headline, **figures})
+
+
+def read_impact(run: Run) -> Impact:
+    """
+    Return what a finished run's step 2 found, from its tables.
+
+    Raises
+    ------
+    soe_lib.run.RunError
+        When the run lacks one of them.
+    """
+    names = [
+        "order_impact",
+        "impact_by_customer",
+        "impact_by_family",
+        "impact_by_clause",
+        "shipments_without_goods",
+        *(f"function_{role}_rows" for role in FUNCTIONS),
+    ]
+    return _impact({name: run.read(name) for name in names}, run.words("impact"))
+
+
+def _impact(tables: dict[str, pd.DataFrame], words: dict[str, Any]) -> Impact:
+    return Impact(
+        orders=tables["order_impact"],
+        customers=tables["impact_by_customer"],
+        families=tables["impact_by_family"],
+        clauses=tables["impact_by_clause"],
+        shipments=tables["shipments_without_goods"],
+        functions={role: tables[f"function_{role}_rows"] for role in FUNCTIONS},
+        total_late_cost=float(words["late_cost"]),
+        total_margin_at_risk=float(words["margin_at_risk"]),
+        is_projected=bool(words["is_projected"]),
+        headline=str(words["headline"]),
+    )
+
+
+def _past_due(run: Run) -> pd.DataFrame:
+    zone = run.snapshot.site_time_zone
+    return past_due(facts_of(run.tables, run.as_of, run.params, time_zone=zone))
+
+
+def _headline(
+    run: Run, customers: pd.DataFrame, late: pd.DataFrame, figures: dict[str, Any]
+) -> str:
+    currency = run.snapshot.currency
+    why = str(run.words("divergence").get("why_off", ""))
+    if not figures["is_projected"]:
+        if not figures["num_late_lines"]:
+            return f"No open order line is past due. {why}".strip()
+        oldest = late["tardiness_days"].max()
+        return (
+            f"{figures['num_late_lines']:,} of {figures['num_lines']:,} open order lines are past "
+            f"due today, the oldest by {oldest:.0f} days; how late they will be is not known. {why}"
+        ).strip()
+    if not figures["num_late_lines"]:
+        return "Doing nothing costs nothing: no open order line is projected late."
+    parts = [
+        f"Doing nothing makes {figures['num_late_lines']:,} of {figures['num_lines']:,} order "
+        f"lines late at {figures['num_late_customers']:,} customers"
+    ]
+    if currency and figures["late_cost"] > 0:
+        parts[0] += (
+            f" and costs {figures['late_cost']:,.0f} {currency}; "
+            f"{figures['margin_at_risk']:,.0f} {currency} of margin are in these lines"
+        )
+        first = customers.iloc[0]
+        share = 100 * first["late_cost"] / figures["late_cost"]
+        parts.append(f"{first['customer_id']} bears most ({share:.0f} %)")
+    if figures["num_uncovered_lines"]:
+        parts.append(f"{figures['num_uncovered_lines']:,} of them have no supply at all")
+    return "; ".join(parts) + "."

@@ -1,0 +1,95 @@
+"""Scenarios side by side for a screen across the room: few columns, large, the rest folded."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from soe_lib.views.blocks import format_number, money
+
+OTHERS = 3
+"""Non-dominated scenarios beside doing nothing and the recommendation."""
+
+_ROWS = (
+    ("total_cost", "Total cost", True),
+    ("late_cost", "Lateness", True),
+    ("overtime_cost", "Overtime", True),
+    ("expedite_cost", "Expedites", True),
+    ("changeover_cost", "Changeovers", True),
+    ("num_late_lines", "Late order lines", False),
+    ("tardiness_days", "Days late, all lines", False),
+    ("on_time_pct", "On time %", False),
+    ("overtime_hours", "Overtime hours", False),
+    ("num_moves", "Operations that move", False),
+    ("num_moves_frozen", "… inside the frozen zone", False),
+)
+
+
+def shown_first(scenarios: pd.DataFrame, newest: str = "") -> pd.DataFrame:
+    """
+    Return the scenarios of the first screen.
+
+    Doing nothing, the recommendation, the one just computed and the cheapest others that no
+    scenario dominates, in this order.
+    """
+    first = scenarios.index[:1].tolist()
+    best = scenarios.index[scenarios["is_recommended"]].tolist()
+    new = scenarios.index[scenarios["scenario"] == newest].tolist()
+    open_ = scenarios[~scenarios["is_dominated"] & ~scenarios["is_rejected"]]
+    others = open_.sort_values("total_cost", kind="stable").index.tolist()
+    chosen = list(dict.fromkeys([*first, *best, *new]))
+    rest = [place for place in others if place not in chosen][:OTHERS]
+    return scenarios.loc[[*chosen, *rest]]
+
+
+def comparison_html(scenarios: pd.DataFrame, currency: str, newest: str = "") -> str:
+    """Return the comparison: one column per scenario, deltas against doing nothing, escaped."""
+    shown = shown_first(scenarios, newest)
+    rest = scenarios[~scenarios.index.isin(shown.index)]
+    table = _table(shown, currency)
+    if rest.empty:
+        return table
+    more = _table(pd.concat([shown.head(1), rest]), currency)
+    return (
+        f'{table}<details class="soe-list"><summary>{len(rest)} more scenarios</summary>'
+        f"{more}</details>"
+    )
+
+
+def _table(rows: pd.DataFrame, currency: str) -> str:
+    head = "".join(
+        f'<th class="soe-scenario soe-{escape(str(row.status))}">{escape(str(row.title))}'
+        f"<br><small>{escape(str(row.status))}</small></th>"
+        for row in rows.itertuples()
+    )
+    body = "".join(
+        f"<tr{' class=soe-total' if name == 'total_cost' else ''}><th>{escape(label)}</th>"
+        + "".join(
+            _cell(row, rows.iloc[0], name, currency if is_money else "")
+            for _, row in rows.iterrows()
+        )
+        + "</tr>"
+        for name, label, is_money in _ROWS
+        if name in rows and (rows[name].abs() > 0).any()
+    )
+    return (
+        f'<div class="soe-grid soe-compare"><table><thead><tr><th></th>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(row: pd.Series, first: pd.Series, name: str, currency: str) -> str:
+    value = float(row[name])
+    text = money(value, currency) if currency else format_number(value)
+    delta = value - float(first[name])
+    if np.isnan(delta) or abs(delta) < 0.005 or row["scenario"] == first["scenario"]:
+        return f'<td class="soe-num">{escape(text)}</td>'
+    worse = delta < 0 if name == "on_time_pct" else delta > 0
+    tone = "bad" if worse else "good"
+    sign = "+" if delta > 0 else "−"
+    return (
+        f'<td class="soe-num">{escape(text)}<br><small class="soe-delta-{tone}">{sign}'
+        f"{escape(format_number(abs(delta)))}</small></td>"
+    )

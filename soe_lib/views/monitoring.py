@@ -1,0 +1,258 @@
+"""Page of step 5: how last week went, whether that is noise, and what could not be computed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from soe_lib.charts import plot_adherence, plot_kpi_trend, plot_losses
+from soe_lib.run import Run
+from soe_lib.steps.monitoring import Watched
+from soe_lib.views.blocks import (
+    Block,
+    Columns,
+    Grid,
+    Headline,
+    Note,
+    Picture,
+    Sentences,
+    Tile,
+    Tiles,
+    Tone,
+    flatten,
+)
+from soe_lib.views.page import Page, blockers
+
+TILES = 6
+TREND_PICTURES = 9
+_KPI_COLUMNS = (
+    "label",
+    "value_text",
+    "wanted",
+    "change_text",
+    "noise",
+    "n",
+    "n_excluded",
+    "formula",
+)
+_RESOURCE_COLUMNS = {
+    "resource_id": "resource",
+    "num_operations": "operations due",
+    "planned_hours": "planned h",
+    "lost_hours": "lost h",
+    "adherence_pct": "quantity",
+    "attainment_pct": "attainment",
+    "mix_pct": "mix",
+    "sequence_pct": "sequence",
+    "start_on_time_pct": "starts",
+    "finish_on_time_pct": "finishes",
+    "build_to_schedule_pct": "build to schedule",
+    "unscheduled_pct": "unscheduled",
+    "main_loss": "main loss",
+}
+_OPERATION_COLUMNS = (
+    "wo_id",
+    "op_no",
+    "item_id",
+    "resource_id",
+    "actual_resource_id",
+    "planned_start_at",
+    "actual_start_at",
+    "planned_qty",
+    "good_qty",
+    "outcome",
+    "lost_hours",
+    "main_loss",
+)
+
+
+def monitoring_page(run: Run, watched: Watched) -> Page:
+    """
+    Lay out how last week went.
+
+    Parameters
+    ----------
+    run
+        The run.
+    watched
+        Result of :func:`soe_lib.monitor_execution`.
+
+    Returns
+    -------
+    Mapping
+        Blocks under ``headline``, ``tiles``, ``trend``, ``adherence``, ``kpis``,
+        ``not_evaluable``.
+
+    Examples
+    --------
+    >>> page = monitoring_page(run, monitor_execution(run))  # doctest: +SKIP
+    >>> show(page["headline"])  # doctest: +SKIP
+    """
+    return {
+        "headline": [blockers(run), Headline(watched.headline, _tone(watched)), _week(watched)],
+        "tiles": flatten([_tiles(watched), _bases_and_move(watched)]),
+        "trend": [_trend(watched)],
+        "adherence": _adherence(run, watched),
+        "kpis": [_all_kpis(watched)],
+        "not_evaluable": _missing(watched),
+    }
+
+
+def _tone(watched: Watched) -> Tone:
+    kpis = watched.kpis
+    opening = kpis[kpis["rank"].notna() & kpis["value"].notna()]
+    if opening.empty:
+        return "neutral"
+    if (opening["status"].head(2) == "fail").any() or opening["is_alarm"].any():
+        return "bad"
+    return "good" if (opening["status"].head(2) == "pass").any() else "neutral"
+
+
+def _week(watched: Watched) -> Note:
+    start, end = watched.period.start_date, watched.period.end_date - pd.Timedelta(days=1)
+    return Note(
+        f"Week of {start:%a %d %b} to {end:%a %d %b %Y}, site time, as it was known when the week "
+        "ended; the weeks before it likewise, each as known at its own end."
+    )
+
+
+def _tiles(watched: Watched) -> Tiles:
+    kpis = watched.kpis
+    opening = kpis[kpis["rank"].notna() & kpis["value"].notna()].head(TILES)
+    return Tiles(
+        tuple(
+            Tile(str(r["label"]), str(r["value_text"]), str(r["brief"]), _as_tone(r["tone"]))
+            for r in opening.to_dict("records")
+        )
+    )
+
+
+def _as_tone(word: object) -> Tone:
+    return word if word in ("good", "bad", "warn") else "neutral"
+
+
+def _bases_and_move(watched: Watched) -> Block | None:
+    kpis = watched.kpis
+    bases = kpis[kpis["kpi"].isin(["otif_line", "promise_gap", "repromise_gap"])]
+    bases = bases[(bases["dimension"] == "") & bases["value"].notna()]
+    if bases.empty:
+        return None
+    rows = bases.to_dict("records")
+    shown = pd.DataFrame(
+        {
+            "OTIF by line": [
+                _BASES.get((r["kpi"], r["basis"])) or _BASES[r["kpi"], ""] for r in rows
+            ],
+            "last week": [r["value_text"] for r in rows],
+            "interval": [
+                f"{r['lo']:.1f} to {r['hi']:.1f} %" if pd.notna(r["lo"]) else "" for r in rows
+            ],
+            "week before": [_before(r["previous_value"], r["unit"]) for r in rows],
+        }
+    )
+    left = Grid(shown, title="OTIF on three dates: what each of them hides", rows=5)
+    move = watched.otif_move
+    right: tuple[Block, ...] = (
+        Grid(
+            pd.DataFrame(
+                {
+                    "lines failed because": move["fail_reason"].str.replace("_", " "),
+                    "last week": move["num_lines"].astype(int),
+                    "points lost": move["lost_points"].round(1),
+                    "week before": move["previous_num_lines"].astype(int),
+                    "moved OTIF by": move["otif_change_points"].map("{:+.1f}".format),
+                }
+            ),
+            title="Why OTIF moved (points, they sum to the change)",
+            rows=6,
+            if_none="no line failed, or one of the two weeks has no matured line.",
+        ),
+        *([Note(watched.move_sentence)] if watched.move_sentence else []),
+    )
+    return Columns(((left,), right), (1, 1))
+
+
+_BASES = {
+    ("otif_line", "requested"): "requested date (answer to the market)",
+    ("otif_line", "first_confirmed"): "first confirmed date (kept promises)",
+    ("otif_line", "last_confirmed"): "last confirmed date (execution)",
+    ("promise_gap", ""): "gap first confirmed − requested",
+    ("repromise_gap", ""): "re-promise gap last − first confirmed",
+}
+
+
+def _base_of(kpi: str, basis: str) -> str:
+    return _BASES.get((kpi, basis)) or _BASES[kpi, ""]
+
+
+def _before(value: float, unit: str) -> str:
+    return "–" if pd.isna(value) else f"{value:.1f} {unit}"
+
+
+def _trend(watched: Watched) -> Picture:
+    trend = watched.trend
+    chosen = trend[trend["rank"].notna()]
+    ids = list(dict.fromkeys(chosen["kpi_id"]))[:TREND_PICTURES]
+    title = "Trend by week (dotted: control limits, dashed: target, red: outside the limits)"
+    shown = chosen[chosen["kpi_id"].isin(ids)]
+    return Picture(plot_kpi_trend(shown, title=title), table="kpi_trend")
+
+
+def _adherence(run: Run, watched: Watched) -> list[Block]:
+    by_resource = watched.adherence
+    if by_resource.empty:
+        return [Sentences("Schedule adherence", (), if_none=watched.adherence_sentence)]
+    target = run.params.kpi.adherence_target_pct
+    operations = watched.operations.sort_values("lost_hours", ascending=False, kind="stable")
+    return [
+        Note(watched.adherence_sentence),
+        Picture(plot_adherence(by_resource, target_pct=target), table="adherence_by_resource"),
+        Grid(
+            by_resource.round(1).rename(columns=_RESOURCE_COLUMNS),
+            title="Four dimensions by resource: quantity, mix, sequence, time [%]",
+            table="adherence_by_resource",
+            columns=tuple(_RESOURCE_COLUMNS.values()),
+        ),
+        Picture(plot_losses(watched.losses), table="adherence_losses"),
+        Grid(
+            operations[operations["lost_hours"] > 0].round({"lost_hours": 1}),
+            title="Operations that lost most",
+            table="adherence_operations",
+            columns=_OPERATION_COLUMNS,
+            if_none="every operation of the week's plan was done in full.",
+        ),
+    ]
+
+
+def _all_kpis(watched: Watched) -> Grid:
+    kpis = watched.kpis
+    known = kpis[kpis["value"].notna()]
+    rows = known.to_dict("records")
+    shown = known.assign(
+        wanted=[_before(r["target"], r["unit"]) for r in rows],
+        change_text=[_signed(r["change"], r["unit"]) for r in rows],
+        noise=known["signal"],
+    )
+    return Grid(shown, table="kpis", rows=60, columns=_KPI_COLUMNS, if_none="no KPI has a value.")
+
+
+def _signed(value: float, unit: str) -> str:
+    if pd.isna(value):
+        return "–"
+    return f"{value:+,.1f} {'points' if unit == '%' else unit}"
+
+
+def _missing(watched: Watched) -> list[Block]:
+    kpis = watched.kpis
+    none = kpis[kpis["value"].isna()]
+    return [
+        Sentences(
+            "Off in this feed", watched.off, if_none="nothing: every feature has its tables."
+        ),
+        Grid(
+            none,
+            table="kpis",
+            rows=40,
+            columns=("label", "reason", "n_excluded", "excluded", "formula"),
+            if_none="every KPI has a value.",
+        ),
+    ]

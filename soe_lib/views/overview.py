@@ -1,0 +1,361 @@
+"""The report's first page: what changed, what is at risk in money, what to decide by when."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from soe_lib.run import Run
+from soe_lib.views.blocks import (
+    Block,
+    Columns,
+    Facts,
+    Grid,
+    Headline,
+    Sentences,
+    Spark,
+    Strip,
+    Tile,
+    Tiles,
+    Tone,
+    format_number,
+    money,
+    tiles,
+)
+from soe_lib.views.facts_of_run import day, flag, headline_of, moment, number, plural, rows_of
+from soe_lib.views.functions import function_pages as function_pages
+from soe_lib.views.page import currency_of
+
+WORST = 5
+DEADLINES = 4
+_STEPS = (
+    ("divergence", "1 Diverged"),
+    ("impact", "2 Hurts"),
+    ("what_if", "3 Options"),
+    ("decision", "4 Proposed"),
+    ("monitoring", "5 Last week"),
+)
+
+
+def overview_page(run: Run) -> list[Block]:
+    """
+    Lay out the first page from what the steps wrote; it fits one screen of 1400 × 900.
+
+    Parameters
+    ----------
+    run
+        A run whose steps are done; what a step did not write is left out or said to be off.
+
+    Returns
+    -------
+    list of blocks
+        Blockers first, then the sentence of the week, the big numbers, the worst orders beside
+        the recommendation and its deadlines, what each step says beside the KPIs.
+    """
+    kpis = _kpis(run)
+    steps = _STEPS[:-1] if kpis.sparks else _STEPS
+    said = tuple((label, sentence) for step, label in steps if (sentence := headline_of(run, step)))
+    changed = Facts("What changed and what the steps say", said, "no step has run yet.")
+    rows: tuple[Block, ...] = (
+        _blockers(run),
+        _summary(run),
+        _tiles(run),
+        Columns(((_worst_orders(run),), (_recommendation(run),)), (3, 2)),
+        kpis,
+        Columns(((changed,), (_deadlines(run),)), (3, 2)),
+    )
+    return [Columns((rows,))]
+
+
+def _blockers(run: Run) -> Facts:
+    """One line per blocker, at most two: the first screen is for decisions, page 0 has them all."""
+    found = [str(sentence) for sentence in run.words("snapshot").get("blockers", ())]
+    more = f" … and {len(found) - 2} more on the page 0 Data" if len(found) > 2 else ""
+    lines = [_short(sentence, 150) for sentence in found[:2]]
+    if more:
+        lines[-1] += more
+    heads = ["Before you trust this page", ""]
+    return Facts("", tuple(zip(heads, lines, strict=False)), tone="warn")
+
+
+def _late(run: Run) -> pd.DataFrame:
+    orders = rows_of(run, "order_impact", "order_id", "line_id", "is_late", "late_cost")
+    return orders[flag(orders, "is_late")]
+
+
+def _scenarios(run: Run) -> tuple[pd.Series, pd.Series] | None:
+    """Return the rows of doing nothing and of the recommended scenario, if there are both."""
+    rows = rows_of(run, "scenarios", "scenario", "title", "total_cost", "is_recommended")
+    chosen = rows[flag(rows, "is_recommended")]
+    if rows.empty or chosen.empty:
+        return None
+    return rows.iloc[0], chosen.iloc[0]
+
+
+def _commitments(run: Run) -> pd.DataFrame:
+    rows = rows_of(run, "commitments", "due_at", "text", "function")
+    return rows.sort_values("due_at", kind="stable") if len(rows) else rows
+
+
+def _summary(run: Run) -> Headline:
+    """One sentence: what is at risk, what is proposed, by when; from rows only."""
+    currency = currency_of(run)
+    parts: list[str] = []
+    tone: Tone = "neutral"
+    orders = rows_of(run, "order_impact", "order_id")
+    late = _late(run)
+    if len(orders):
+        if len(late):
+            tone = "bad"
+            verb = "is" if len(late) == 1 else "are"
+            parts.append(
+                f"{len(late):,} of {plural(len(orders), 'open order line')} {verb} projected late: "
+                f"{money(number(late, 'late_cost'), currency)} if nothing is done"
+            )
+        else:
+            tone = "good"
+            parts.append(f"none of {plural(len(orders), 'open order line')} is projected late")
+    pair = _scenarios(run)
+    if pair is not None:
+        nothing, chosen = pair
+        saved = float(nothing["total_cost"] - chosen["total_cost"])
+        if chosen["scenario"] == nothing["scenario"] or saved <= 0:
+            parts.append("no scenario is cheaper than doing nothing")
+        else:
+            late_lines = _count(chosen, "num_late_lines")
+            parts.append(
+                f"proposed is '{chosen['title']}', which saves {money(saved, currency)}"
+                + (f" and leaves {plural(late_lines, 'late line')}" if late_lines >= 0 else "")
+            )
+    tasks = _commitments(run)
+    if len(tasks):
+        parts.append(
+            f"{plural(len(tasks), 'commitment')} to sign, the first due "
+            f"{moment(tasks['due_at'].iloc[0], run)}"
+        )
+    if not parts:
+        first = headline_of(run, "divergence") or headline_of(run, "snapshot")
+        return Headline(first or "No step of this run has said anything yet.", "neutral")
+    text = "; ".join(parts)
+    return Headline(text[0].upper() + text[1:] + ".", tone)
+
+
+def _tiles(run: Run) -> Tiles:
+    currency = currency_of(run)
+    late, orders = _late(run), rows_of(run, "order_impact", "order_id")
+    divergences = rows_of(run, "divergences", "divergence_type")
+    found: list[Tile | None] = []
+    if len(orders):
+        cost, margin = number(late, "late_cost"), number(late, "margin_at_risk")
+        hurt = late["customer_id"].nunique() if "customer_id" in late else 0
+        customers = f", {plural(hurt, 'customer')}" if hurt else ""
+        found += [
+            Tile(
+                "At risk if nothing is done",
+                money(cost, currency),
+                f"cost of lateness; margin in those lines {money(margin, currency)}",
+                "bad" if cost > 0 else "good",
+            ),
+            Tile(
+                "Order lines projected late",
+                f"{len(late):,}",
+                f"of {len(orders):,} open{customers}",
+                "bad" if len(late) else "good",
+            ),
+        ]
+    elif len(divergences):
+        found.append(Tile("Divergences", f"{len(divergences):,}", _by_subject(divergences), "warn"))
+    pair = _scenarios(run)
+    if pair is not None:
+        nothing, chosen = pair
+        saved = float(nothing["total_cost"] - chosen["total_cost"])
+        found.append(
+            Tile(
+                "Recommended saves",
+                money(max(0.0, saved), currency),
+                str(chosen["title"]),
+                "good" if saved > 0 else "neutral",
+            )
+        )
+    found += [_overload_tile(run), _kpi_tile(run), _deadline_tile(run)]
+    return tiles(*found)
+
+
+def _by_subject(divergences: pd.DataFrame) -> str:
+    if "subject" not in divergences:
+        return ""
+    counts = divergences["subject"].value_counts().sort_index()
+    ordered = counts.sort_values(ascending=False, kind="stable").head(3)
+    return ", ".join(f"{subject} {count:,}" for subject, count in ordered.items())
+
+
+def _overload_tile(run: Run) -> Tile | None:
+    load = rows_of(run, "resource_load", "resource_id", "overload_hours", "load_pct")
+    if load.empty:
+        return None
+    over = load[load["overload_hours"] > 1e-6]
+    resources = over["resource_id"].nunique()
+    worst = load.sort_values(["load_pct", "resource_id"], kind="stable").iloc[-1]
+    note = f"worst {worst['resource_id']} at {format_number(float(worst['load_pct']))} % in a week"
+    return Tile("Resources overloaded", f"{resources:,}", note, "bad" if resources else "good")
+
+
+def _kpi_tile(run: Run) -> Tile | None:
+    kpis = rows_of(run, "kpis", "kpi", "label", "value", "value_text", "brief", "tone", "rank")
+    known = kpis[kpis["value"].notna()]
+    if known.empty:
+        return None
+    first = known.sort_values("rank", kind="stable").iloc[0]
+    return Tile(
+        f"{first['label']} last week",
+        str(first["value_text"]),
+        str(first["brief"]),
+        _tone(first["tone"]),
+    )
+
+
+def _deadline_tile(run: Run) -> Tile | None:
+    tasks = _commitments(run)
+    if tasks.empty:
+        return None
+    first = tasks["due_at"].iloc[0]
+    soon = tasks[tasks["due_at"] <= run.as_of + pd.Timedelta(hours=24)]
+    return Tile(
+        "First deadline",
+        moment(first, run, brief=True),
+        f"{plural(len(soon), 'commitment')} due within 24 h, {len(tasks):,} in all",
+        "warn",
+    )
+
+
+def _worst_orders(run: Run) -> Block:
+    title = f"The {WORST} order lines that cost most if nothing is done"
+    orders = rows_of(run, "order_impact", "order_id")
+    late = _late(run)
+    if orders.empty:
+        return _largest_divergences(run)
+    worst = late.head(WORST)
+    shown = pd.DataFrame(
+        {
+            "order line": worst["order_id"].astype("str") + " / " + worst["line_id"].astype("str"),
+            "customer": _customer(worst),
+            "item": worst.get("item_id", pd.Series("", index=worst.index)),
+            "due": [day(at, run) for at in worst.get("due_at", [])],
+            "projected": [day(at, run) or "never" for at in worst.get("promised_at", [])],
+            "days late": worst.get("tardiness_days", pd.Series(dtype=float)).round(1),
+            f"cost {currency_of(run)}".strip(): worst["late_cost"].round(0),
+        }
+    )
+    return Grid(shown, title=title, rows=WORST, if_none="no open order line is projected late.")
+
+
+def _customer(rows: pd.DataFrame) -> pd.Series:
+    if "customer_id" not in rows:
+        return pd.Series("", index=rows.index)
+    names = rows["customer_id"].astype("str")
+    if "customer_tier" not in rows or rows["customer_tier"].isna().all():
+        return names
+    return names + " (" + rows["customer_tier"].fillna("–").astype("str") + ")"
+
+
+def _largest_divergences(run: Run) -> Block:
+    """Where orders cannot be projected, the largest divergences stand in their place."""
+    rows = rows_of(run, "divergences", "sentence", "money_at_risk", "severity", "owner_role")
+    title = f"The {WORST} largest divergences (orders cannot be projected from this feed)"
+    ordered = rows.sort_values(["money_at_risk", "severity"], ascending=False, kind="stable")
+    shown = pd.DataFrame(
+        {
+            "divergence": ordered["sentence"],
+            "owner": ordered["owner_role"].astype("str").str.replace("_", " "),
+        }
+    ).head(WORST)
+    return Grid(shown, title=title, rows=WORST, if_none="none found.")
+
+
+_MEASURES = (
+    ("num_late_lines", "late order lines"),
+    ("late_cost", "cost of lateness"),
+    ("overtime_cost", "overtime"),
+    ("changeover_cost", "changeovers"),
+    ("num_moves", "operations moved"),
+    ("total_cost", "total cost"),
+)
+
+
+def _recommendation(run: Run) -> Block:
+    pair = _scenarios(run)
+    title = "Recommended"
+    if pair is None:
+        return Sentences(title, (), if_none=headline_of(run, "what_if") or "no scenario computed.")
+    nothing, chosen = pair
+    if chosen["scenario"] == nothing["scenario"]:
+        return Sentences(title, (), if_none="do nothing: no scenario costs less.")
+    rows = [
+        (label, float(nothing[name]), float(chosen[name]))
+        for name, label in _MEASURES
+        if name in nothing and pd.notna(nothing[name]) and pd.notna(chosen[name])
+    ]
+    shown = pd.DataFrame(
+        {
+            f"in {currency_of(run)}" if currency_of(run) else "measure": [r[0] for r in rows],
+            "do nothing": [r[1] for r in rows],
+            "recommended": [r[2] for r in rows],
+            "change": [r[2] - r[1] for r in rows],
+        }
+    )
+    return Grid(shown, title=f"Recommended: {chosen['title']}", rows=len(_MEASURES))
+
+
+def _deadlines(run: Run) -> Block:
+    title = "Decide and do, by when"
+    tasks = _commitments(run)
+    if len(tasks):
+        due = tasks["due_at"].iloc[:DEADLINES]
+        text = tasks["text"].astype("str").iloc[:DEADLINES]
+        who = tasks["function"].astype("str").str.replace("_", " ").iloc[:DEADLINES]
+    else:
+        rows = rows_of(run, "divergences", "act_by_at", "sentence", "owner_role")
+        rows = rows[rows["act_by_at"].notna()]
+        rows = rows[rows["act_by_at"] >= run.as_of].sort_values("act_by_at", kind="stable")
+        due = rows["act_by_at"].iloc[:DEADLINES]
+        text = rows["sentence"].astype("str").iloc[:DEADLINES]
+        who = rows["owner_role"].astype("str").str.replace("_", " ").iloc[:DEADLINES]
+    pairs = tuple(
+        (moment(at, run, brief=True), f"{name}: {_short(words)}")
+        for at, name, words in zip(due, who, text, strict=True)
+    )
+    return Facts(title, pairs, "no deadline falls in this run.")
+
+
+def _kpis(run: Run) -> Strip:
+    kpis = rows_of(run, "kpis", "kpi_id", "label", "value", "value_text", "brief", "tone", "rank")
+    shown = kpis[kpis["rank"].notna() & kpis["value"].notna()]
+    shown = shown.sort_values("rank", kind="stable").head(6)
+    trend = rows_of(run, "kpi_trend", "kpi_id", "period_end", "value")
+    sparks = []
+    for row in shown.itertuples(index=False):
+        past = trend[trend["kpi_id"] == row.kpi_id]
+        points = past.sort_values("period_end", kind="stable")["value"].astype(float)
+        sparks.append(
+            Spark(
+                str(row.label),
+                str(row.value_text),
+                str(row.brief),
+                _tone(row.tone),
+                tuple(points.tolist()),
+            )
+        )
+    why = headline_of(run, "monitoring") or "step 5 has not run."
+    return Strip(tuple(sparks), "How last week went", why)
+
+
+def _tone(word: object) -> Tone:
+    return word if word in ("good", "bad", "warn") else "neutral"
+
+
+def _count(row: pd.Series, name: str) -> int:
+    value = row.get(name)
+    return -1 if value is None or pd.isna(value) else int(value)
+
+
+def _short(text: str, limit: int = 110) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

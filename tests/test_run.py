@@ -1,0 +1,89 @@
+"""A run: opened with its parameters, immutable once finished."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from soe_lib.params import Params
+from soe_lib.run import RunError, open_run
+from soe_lib.workspace import Workspace
+
+AS_OF = "2026-11-23T04:00:00+00:00"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished run with two tables, in the default workspace."""
+    monkeypatch.setenv("SOE_WORKSPACE", str(tmp_path))
+    workspace = Workspace(tmp_path)
+    folder = workspace.runs / "2026-W48" / "demo"
+    content = {
+        "source": "demo",
+        "as_of": AS_OF,
+        "cycle_id": "2026-W48",
+        "site": "",
+        "params": Params().model_dump(mode="json"),
+        "steps": {"0_snapshot": {"status": "ok"}},
+    }
+    workspace.write_json(folder / "run.json", content)
+    workspace.write_json(workspace.runs / "latest.json", {"run": "runs/2026-W48/demo"})
+    run = open_run()
+    run.write(check=pd.DataFrame({"a": [1]}), features=pd.DataFrame({"b": [2]}))
+    run.say("snapshot", {"snapshot_id": "x"})
+    return folder
+
+
+def test_latest_run_is_opened(folder: Path) -> None:
+    """Tests that without arguments the latest complete run is opened as it was."""
+    run = open_run()
+    assert run.folder == folder
+    assert run.is_complete
+    assert run.params == Params()
+
+
+def test_other_site_gets_a_folder_of_its_own(folder: Path) -> None:
+    """Tests that another site starts from the same snapshot and leaves the finished run alone."""
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    other = open_run(site="NORD")
+    assert other.folder != folder
+    assert not other.is_complete
+    assert other.words("snapshot") == {"snapshot_id": "x"}
+    other.write(check=pd.DataFrame({"a": [9]}))
+    assert open_run(site="NORD").folder == other.folder
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+
+
+def test_other_parameters_get_a_folder_of_their_own(folder: Path, tmp_path: Path) -> None:
+    """Tests that changed parameters do not touch the finished run, equal ones open it."""
+    same = tmp_path / "same.yaml"
+    same.write_text("horizon: {horizon_weeks: 6}\n")
+    other = tmp_path / "other.yaml"
+    other.write_text("horizon: {horizon_weeks: 2}\n")
+    assert open_run(params_file=str(same)).folder == folder
+    assert open_run(params_file=str(other)).folder != folder
+    assert open_run(params_file=str(other)).params.horizon.horizon_weeks == 2
+
+
+def test_run_of_another_instant_is_refused(folder: Path) -> None:
+    """Tests that an as_of that is not the run's own is an error."""
+    with pytest.raises(RunError, match="was taken as of"):
+        open_run(as_of="2026-11-16T04:00Z")
+
+
+def test_no_run_yet_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that an empty workspace names the command that makes a run."""
+    monkeypatch.setenv("SOE_WORKSPACE", str(tmp_path))
+    with pytest.raises(RunError, match="make week"):
+        open_run()
+
+
+def test_partial_run_is_not_complete(folder: Path) -> None:
+    """Tests that a run under way is computed, not read."""
+    partial = folder.rename(folder.with_name("demo.partial"))
+    assert not open_run(str(partial)).is_complete
+    content = json.loads((partial / "run.json").read_text())
+    assert content["as_of"] == AS_OF
