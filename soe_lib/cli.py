@@ -172,7 +172,35 @@ def _new_source(arguments: argparse.Namespace) -> int:
 
 
 def _schedule(arguments: argparse.Namespace) -> int:
-    raise UsageError("soe schedule is not wired yet")
+    from soe_lib.params import Params
+    from soe_lib.schedule.problem import ProblemError
+    from soe_lib.schedule_files import schedule_folder
+
+    as_of = _as_of(arguments.as_of, None, "UTC")
+    params = load_params(arguments.params) if arguments.params else Params()
+    try:
+        written = schedule_folder(
+            Path(arguments.source),
+            as_of,
+            Path(arguments.out),
+            params,
+            seed=arguments.seed,
+            iterations=arguments.iterations,
+        )
+    except ProblemError as error:
+        raise UsageError(f"{arguments.source}: {error}") from None
+    if len(written.violations):
+        print(written.violations.to_string(index=False))
+        print(f"soe: the schedule breaks {len(written.violations)} rules; nothing was written")
+        return FAILED
+    told = written.summary
+    print(
+        f"lateness {told['late_cost']:,.2f}, bound {told['bound']:,.2f} "
+        f"(gap {told['gap_pct']:.1f} %), no violation"
+    )
+    for path in written.files:
+        print(path)
+    return DONE
 
 
 def _meet(arguments: argparse.Namespace) -> int:

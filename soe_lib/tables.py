@@ -427,6 +427,7 @@ _DEFINITIONS: tuple[Table, ...] = (
             "expedite_cost",
             "expedite_days",
             "asn_date",
+            "eta_at",
             "unit_cost",
             "currency",
         ),

@@ -10,8 +10,10 @@ import pandas as pd
 from soe_lib.params import FenceParams, MoneyParams, PriorityCriterion
 from soe_lib.schedule.calendar import build_calendar
 from soe_lib.schedule.demand import open_demand
-from soe_lib.schedule.lots import Lots, build_lots
-from soe_lib.schedule.problem import NEVER, Problem
+from soe_lib.schedule.lots import SECONDARY, Lots, build_lots
+from soe_lib.schedule.problem import NEVER, Clauses, Problem
+from soe_lib.schedule.recipes import build_recipes, exploded, routing_family
+from soe_lib.schedule.secondary import build_labour, build_tools
 from soe_lib.schedule.urgency import with_urgency
 from soe_lib.tables import TABLES
 
@@ -30,6 +32,7 @@ def build_problem(
     money: MoneyParams | None = None,
     fences: FenceParams | None = None,
     horizon_weeks: int = 12,
+    plan_lots: bool | None = None,
 ) -> Problem:
     """
     Build the problem of a snapshot.
@@ -48,6 +51,9 @@ def build_problem(
         Prices and fences where the feed has none.
     horizon_weeks
         Weeks of open demand that are looked at. [weeks]
+    plan_lots
+        Whether the engine makes lots for demand that stock, receipts and work orders do not cover;
+        by default only where the feed has no open work order (else planning them is the ERP's).
 
     Returns
     -------
@@ -61,13 +67,17 @@ def build_problem(
     money = money or MoneyParams()
     fences = fences or FenceParams()
     notes: list[str] = []
-    rows = {name: tables.get(name, TABLES[name].empty()) for name in TABLES}
+    rows = {name: tables[name] if name in tables else TABLES[name].empty() for name in TABLES}
     resources = rows["resource"].sort_values("resource_id").reset_index(drop=True)
     resource_ids = tuple(resources["resource_id"].tolist())
     calendar = build_calendar(rows, resource_ids, as_of, notes)
-    lots = build_lots(rows, resource_ids, as_of, fences, notes)
+    tools, labour = build_tools(rows, as_of), build_labour(rows, as_of)
+    names = (tools.tool_ids, labour.skill_ids)
+    lots = build_lots(rows, resource_ids, as_of, fences, notes, names)
     demand = open_demand(rows, as_of, site_time_zone, order_priority, money, horizon_weeks)
-    used = {*lots.lots["item_id"], *lots.needs["item_id"], *demand["item_id"]}
+    used = exploded(
+        {*lots.lots["item_id"], *lots.needs["item_id"], *demand["item_id"]}, rows["bom_component"]
+    )
     items = rows["item"][rows["item"]["item_id"].isin(used)].sort_values("item_id")
     item_ids = tuple(items["item_id"].tolist())
     item_index = pd.Index(item_ids)
@@ -76,6 +86,7 @@ def build_problem(
     overtime = resources["overtime_cost_per_hour"].fillna(money.overtime_cost_per_hour)
     changeover = np.full(len(resource_ids), money.changeover_cost_per_hour)
     supply = _supply(rows, item_index, as_of)
+    recipes = build_recipes(rows, item_ids, resource_ids, families, *names, as_of)
     operations = lots.operations
     needs = lots.needs
     problem = Problem(
@@ -109,6 +120,7 @@ def build_problem(
         alt_resource=lots.alternates["resource"],
         alt_minutes=lots.alternates["minutes"],
         alt_preference=lots.alternates["preference"],
+        **{name: lots.alternates[name] for name in SECONDARY},
         need_offset=np.searchsorted(needs["operation"].to_numpy(), np.arange(len(operations) + 1)),
         need_item=item_index.get_indexer(needs["item_id"]),
         need_qty=needs["qty"].to_numpy(float),
@@ -126,6 +138,31 @@ def build_problem(
         demand_rank=demand["rank"].to_numpy(np.int64),
         changeover_cost=changeover,
         overtime_cost=overtime.to_numpy(float),
+        item_lot_min=items["lot_min_qty"].fillna(0.0).to_numpy(float),
+        item_lot_multiple=items["lot_multiple_qty"].fillna(0.0).to_numpy(float),
+        item_lot_max=items["lot_max_qty"].fillna(NEVER).to_numpy(float),
+        item_shelf_minutes=(items["shelf_life_days"] * 1440.0).fillna(NEVER).to_numpy(float),
+        item_value=items["std_cost"].fillna(0.0).to_numpy(float),
+        demand_partial=demand["is_partial"].to_numpy(bool),
+        clauses=Clauses(
+            **{
+                name: demand[name].to_numpy(float)
+                for name in (
+                    "free_days",
+                    "flat",
+                    "per_day",
+                    "per_week",
+                    "cap",
+                    "lost_after_days",
+                    "lost",
+                )
+            }
+        ),
+        recipes=recipes,
+        labour=labour,
+        tools=tools,
+        holding_per_day=money.holding_pct_per_year / 100 / 365,
+        is_planning=(len(lots.lots) == 0) if plan_lots is None else plan_lots,
         notes=tuple(notes),
     )
     return with_urgency(problem)
@@ -146,7 +183,11 @@ def _setups(
     rows: Mapping[str, pd.DataFrame], resources: pd.DataFrame, lots: Lots, notes: list[str]
 ) -> tuple[tuple[str, ...], np.ndarray]:
     matrix = rows["setup_matrix"]
-    named = lots.operations["setup_family"].dropna()
+    named = [
+        *lots.operations["setup_family"].dropna(),
+        *routing_family(rows["routing_alternate"], rows["item"]),
+        *resources["current_setup_family"].dropna(),
+    ]
     families = tuple(
         sorted({*named, *matrix["from_setup_family"], *matrix["to_setup_family"]} - {""})
     )
@@ -186,11 +227,13 @@ def _supply(rows: Mapping[str, pd.DataFrame], items: pd.Index, as_of: pd.Timesta
         0
     )
     day = lines["promised_date"].fillna(lines["required_date"]).dt.tz_localize("UTC")
-    minutes = (day - as_of).dt.total_seconds() / 60 + 12 * 60
+    noon = day + pd.Timedelta(hours=12)
+    minutes = (lines["eta_at"].fillna(noon) - as_of).dt.total_seconds() / 60
     found = pd.DataFrame(
         {
             "item": items.get_indexer(lines["item_id"]),
-            "at": np.maximum(minutes, 1440.0),  # past due and not here: a day from now at best
+            # past due and not here: a day from now at best; an exact arrival is taken as given
+            "at": np.where(lines["eta_at"].notna() & (minutes > 0), minutes, minutes.clip(1440.0)),
             "qty": np.minimum(open_qty, confirmed).to_numpy(float),
         }
     )

@@ -20,15 +20,16 @@ def build_calendar(
     notes: list[str],
 ) -> Calendar:
     """Return shifts and booked overtime without stops, clipped to the future of ``as_of``."""
-    table = rows["resource_calendar"]
-    stops = rows["downtime_event"]
+    table, stops = rows["resource_calendar"], rows["downtime_event"]
+    is_open = table["calendar_kind"].isin(["shift", "overtime"])
+    is_closed = table["calendar_kind"].isin(["maintenance", "holiday", "down"])
+    opened_by = _by_resource(table[is_open], resource_ids, as_of)
+    closed_by = _by_resource(table[is_closed], resource_ids, as_of)
+    stopped_by = _by_resource(_stops(stops, as_of), resource_ids, as_of)
     begin_all, end_all, over_all, offset = [], [], [], [0]
     missing = []
-    for resource in resource_ids:
-        own = table[table["resource_id"] == resource]
-        opened = _minutes(own[own["calendar_kind"].isin(["shift", "overtime"])], as_of)
-        closed = _minutes(own[own["calendar_kind"].isin(["maintenance", "holiday", "down"])], as_of)
-        closed = np.vstack([closed, _stops(stops[stops["resource_id"] == resource], as_of)])
+    for r, resource in enumerate(resource_ids):
+        opened, closed = opened_by[r], np.vstack([closed_by[r], stopped_by[r]])
         if not len(opened):
             missing.append(resource)
             opened = np.array([[0.0, 60.0 * 24 * 7 * AFTER_CALENDAR_WEEKS]])
@@ -49,18 +50,25 @@ def build_calendar(
     )
 
 
-def _minutes(own: pd.DataFrame, as_of: pd.Timestamp) -> np.ndarray:
-    begin = (own["start_at"] - as_of).dt.total_seconds() / 60
-    end = (own["end_at"] - as_of).dt.total_seconds() / 60
-    return np.column_stack([begin.to_numpy(float), end.to_numpy(float)])
+def _by_resource(
+    table: pd.DataFrame, resource_ids: tuple[str, ...], as_of: pd.Timestamp
+) -> list[np.ndarray]:
+    """Begin and end of the rows of each resource. [min]"""
+    number = pd.Index(resource_ids).get_indexer(pd.Index(table["resource_id"]))
+    order = np.argsort(number, kind="stable")
+    begin = (table["start_at"] - as_of).dt.total_seconds().to_numpy(float) / 60
+    end = (table["end_at"] - as_of).dt.total_seconds().to_numpy(float) / 60
+    both = np.column_stack([begin, end])[order]
+    limits = np.searchsorted(number[order], np.arange(len(resource_ids) + 1))
+    return [both[limits[r] : limits[r + 1]] for r in range(len(resource_ids))]
 
 
-def _stops(own: pd.DataFrame, as_of: pd.Timestamp) -> np.ndarray:
+def _stops(stops: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """Stops still open: until their expected end, four hours from now where nobody knows."""
-    still = own[own["end_at"].isna() | (own["end_at"] > as_of)]
+    still = stops[stops["end_at"].isna() | (stops["end_at"] > as_of)]
     unknown = as_of + pd.Timedelta(hours=4)
     end = still["end_at"].fillna(still["expected_end_at"]).fillna(unknown)
-    return _minutes(still.assign(end_at=end.where(end > as_of, unknown)), as_of)
+    return still.assign(end_at=end.where(end > as_of, unknown))
 
 
 def _repeated(intervals: np.ndarray) -> np.ndarray:

@@ -10,8 +10,10 @@ import pandas as pd
 
 from soe_lib.params import FenceParams
 from soe_lib.schedule.problem import NEVER
+from soe_lib.schedule.recipes import minutes_per_unit, secondary, valid
 
 OPEN = ("planned", "released", "started")
+SECONDARY = ("alt_tool", "alt_skill", "alt_heads", "alt_queue")
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,13 @@ def build_lots(
     as_of: pd.Timestamp,
     fences: FenceParams,
     notes: list[str],
+    names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
 ) -> Lots:
-    """Return the open work as lots; operations that are complete are gone."""
+    """
+    Return the open work as lots; operations that are complete are gone.
+
+    ``names`` are the tools and skills that the problem knows.
+    """
     orders = rows["work_order"]
     orders = orders[orders["status"].isin(OPEN) & orders["ended_at"].isna()]
     operations = _operations(rows, orders, as_of)
@@ -53,7 +60,7 @@ def build_lots(
     first_op = operations.groupby(["wo_id", "split_no"])["op_no"].transform("min")
     operations["is_first"] = operations["op_no"] == first_op
     operations = operations[~done].copy()
-    alternates = _alternates(rows, operations, resource_ids)
+    alternates = _alternates(rows, operations, resource_ids, names, as_of)
     found = alternates["operation"].drop_duplicates()
     lost = operations.index.difference(found)
     if len(lost):
@@ -83,9 +90,9 @@ def build_lots(
             "qty": heads["planned_qty"],
             "release_minutes": np.maximum(
                 0.0,
-                (heads["wo_id"].map(release) - as_of).dt.total_seconds().fillna(0).to_numpy() / 60,
+                _minutes(release.reindex(heads["wo_id"]), as_of).fillna(0.0).to_numpy(),
             ),
-            "due_minutes": (heads["wo_id"].map(due) - as_of).dt.total_seconds().to_numpy() / 60,
+            "due_minutes": _minutes(due.reindex(heads["wo_id"]), as_of).to_numpy(),
         }
     ).reset_index(drop=True)
     place = pd.Series(np.arange(len(operations)), index=operations.index)
@@ -98,9 +105,17 @@ def build_lots(
         "resource": kept["resource"].to_numpy(np.int64),
         "minutes": kept["minutes"].to_numpy(float),
         "preference": kept["preference"].to_numpy(float),
+        "alt_tool": kept["alt_tool"].to_numpy(np.int64),
+        "alt_skill": kept["alt_skill"].to_numpy(np.int64),
+        "alt_heads": kept["alt_heads"].to_numpy(float),
+        "alt_queue": kept["alt_queue"].to_numpy(float),
     }
     operations = operations.reset_index(drop=True)
     return Lots(lots, operations, flat, _needs(rows["bom_component"], operations, as_of))
+
+
+def _minutes(at: pd.Series, as_of: pd.Timestamp) -> pd.Series:
+    return (at - as_of).dt.total_seconds() / 60
 
 
 def _operations(
@@ -142,27 +157,22 @@ def _progress(events: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
 
 
 def _alternates(
-    rows: Mapping[str, pd.DataFrame], operations: pd.DataFrame, resource_ids: tuple[str, ...]
+    rows: Mapping[str, pd.DataFrame],
+    operations: pd.DataFrame,
+    resource_ids: tuple[str, ...],
+    names: tuple[tuple[str, ...], tuple[str, ...]],
+    as_of: pd.Timestamp,
 ) -> pd.DataFrame:
+    """Return resources, minutes, tools and people of each operation; published ones are known."""
     index = pd.Index(resource_ids)
-    efficiency = rows["resource"].set_index("resource_id")["efficiency_pct"].fillna(100.0) / 100
-    routing = rows["routing_alternate"]
+    routing = valid(rows["routing_alternate"], as_of)
+    routing = routing.assign(per_unit=minutes_per_unit(routing, rows["resource"]))
+    routing = routing.assign(**secondary(routing, *names))
+    routing["preference"] = routing["preference"].astype("float64").fillna(1.0)
     base = operations[["item_id", "op_no", "planned_qty"]].rename_axis("operation").reset_index()
-    listed = base.merge(
-        routing[
-            ["item_id", "op_no", "resource_id", "run_minutes_per_unit", "yield_pct", "preference"]
-        ],
-        on=["item_id", "op_no"],
-    )
-    # Without a routing the look-up has no rows and would take the type of its keys.
-    speed = listed["resource_id"].map(efficiency).astype("float64").fillna(1.0)
-    listed["minutes"] = (
-        listed["planned_qty"]
-        * listed["run_minutes_per_unit"]
-        / speed
-        * 100
-        / listed["yield_pct"].fillna(100.0)
-    )
+    kept = ["item_id", "op_no", "resource_id", "per_unit", "preference", *SECONDARY]
+    listed = base.merge(routing[kept], on=["item_id", "op_no"])
+    listed["minutes"] = listed["planned_qty"].astype(float) * listed["per_unit"].astype(float)
     own = operations[operations["start_at"].notna()]
     lasting = (own["end_at"] - own["start_at"]).dt.total_seconds() / 60
     published = pd.DataFrame(
@@ -170,18 +180,20 @@ def _alternates(
             "operation": own.index,
             "resource_id": own["resource_id"],
             "minutes": lasting.to_numpy(float),
-            "preference": 0,
+            "preference": 0.0,
+            "alt_tool": -1,
+            "alt_skill": -1,
+            "alt_heads": 0.0,
+            "alt_queue": 0.0,
         }
     )
     known = listed[["operation", "resource_id"]].assign(known=True)
     published = published.merge(known, on=["operation", "resource_id"], how="left")
     published = published[published["known"].isna()]
-    listed["preference"] = listed["preference"].astype("float64").fillna(1.0)
-    both = pd.concat([listed, published], ignore_index=True)[
-        ["operation", "resource_id", "minutes", "preference"]
-    ]
+    columns = ["operation", "resource_id", "minutes", "preference", *SECONDARY]
+    both = pd.concat([part[columns] for part in (listed, published) if len(part)] or [listed])
     both["resource"] = index.get_indexer(both["resource_id"])
-    return both[both["resource"] >= 0]
+    return both[both["resource"] >= 0].drop_duplicates(["operation", "resource"])
 
 
 def _needs(bom: pd.DataFrame, operations: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:

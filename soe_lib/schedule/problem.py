@@ -1,13 +1,16 @@
 """
 The scheduling problem: plain, validated arrays; knows no solver and no table format.
 
-Times are minutes since ``as_of``. An operation is one step of one lot; the operations of a lot
-follow each other; a lot consumes components when it starts and adds to stock when it ends.
+Times are minutes since ``as_of``. Work is either **firm** (work orders: lots with operations that
+somebody has released or published) or **planned** (lots that the engine makes itself, by the
+item's recipe, for demand that stock, receipts and firm lots do not cover). A lot runs its
+operations one after the other, takes components when an operation's run starts and adds to stock
+when its last operation ends.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,18 @@ NEVER = 1e15
 
 class ProblemError(ValueError):
     """The problem contradicts itself; the text names the row."""
+
+
+def _floats() -> np.ndarray:
+    return np.zeros(0)
+
+
+def _ints() -> np.ndarray:
+    return np.zeros(0, np.int64)
+
+
+def _offset() -> np.ndarray:
+    return np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True)
@@ -33,13 +48,134 @@ class Calendar:
     begin, end
         Begin and end of each interval, ascending per resource, disjoint. [min]
     is_overtime
-        True where the hour costs the overtime rate.
+        True where the hour costs the overtime rate; the search decides which of these it books.
     """
 
     offset: np.ndarray
     begin: np.ndarray
     end: np.ndarray
     is_overtime: np.ndarray
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """
+    How the engine makes planned lots: the routing and bill of each item that it may make.
+
+    Attributes
+    ----------
+    offset
+        Shape (num_items + 1,): recipe operations of item i are ``offset[i]:offset[i + 1]``; an
+        item without any cannot be made (it is bought).
+    op_no, op_family, op_setup
+        Shape (num_recipe_operations,): number, set-up family (-1 none) and fixed set-up [min].
+    alt_offset, alt_resource, alt_minutes_per_unit, alt_minutes_fixed, alt_preference
+        Alternates of each recipe operation, flattened: resource, run time per good unit of the lot
+        [min/uom], run time per lot [min], preference (lower is better).
+    alt_tool, alt_skill, alt_heads, alt_queue
+        Shape of ``alt_resource``: tool (-1 none), skill (-1 none), people, wait after the
+        operation [min].
+    need_offset, need_item, need_per_unit
+        Components of each recipe operation, flattened: item and quantity per good unit. [uom/uom]
+    """
+
+    offset: np.ndarray = field(default_factory=_offset)
+    op_no: np.ndarray = field(default_factory=_ints)
+    op_family: np.ndarray = field(default_factory=_ints)
+    op_setup: np.ndarray = field(default_factory=_floats)
+    alt_offset: np.ndarray = field(default_factory=_offset)
+    alt_resource: np.ndarray = field(default_factory=_ints)
+    alt_minutes_per_unit: np.ndarray = field(default_factory=_floats)
+    alt_minutes_fixed: np.ndarray = field(default_factory=_floats)
+    alt_preference: np.ndarray = field(default_factory=_floats)
+    alt_tool: np.ndarray = field(default_factory=_ints)
+    alt_skill: np.ndarray = field(default_factory=_ints)
+    alt_heads: np.ndarray = field(default_factory=_floats)
+    alt_queue: np.ndarray = field(default_factory=_floats)
+    need_offset: np.ndarray = field(default_factory=_offset)
+    need_item: np.ndarray = field(default_factory=_ints)
+    need_per_unit: np.ndarray = field(default_factory=_floats)
+
+
+@dataclass(frozen=True)
+class Labour:
+    """
+    People by skill over time; an operation holds its people while it works, not while it pauses.
+
+    Attributes
+    ----------
+    skill_ids
+        Skills.
+    offset, begin, end, heads
+        Intervals of skill s are ``offset[s]:offset[s + 1]``, ascending, disjoint; nobody is there
+        outside them. [min], [people]
+    """
+
+    skill_ids: tuple[str, ...] = ()
+    offset: np.ndarray = field(default_factory=_offset)
+    begin: np.ndarray = field(default_factory=_floats)
+    end: np.ndarray = field(default_factory=_floats)
+    heads: np.ndarray = field(default_factory=_floats)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Tools: how many there are of each and from when; held from set-up start to end. [min]"""
+
+    tool_ids: tuple[str, ...] = ()
+    qty: np.ndarray = field(default_factory=_ints)
+    available_from: np.ndarray = field(default_factory=_floats)
+
+
+@dataclass(frozen=True)
+class Shipping:
+    """
+    Departures with limited room.
+
+    Attributes
+    ----------
+    lane_ids
+        Lanes with limited capacity.
+    offset, at, pallets
+        Departures of lane k are ``offset[k]:offset[k + 1]``, ascending: cut-off [min] and room
+        [pallets].
+    demand_lane, demand_pallets
+        Shape (num_demands,): lane of the order line (-1: leaves as soon as it is ready) and its
+        pallets. [pallets per uom]
+    """
+
+    lane_ids: tuple[str, ...] = ()
+    offset: np.ndarray = field(default_factory=_offset)
+    at: np.ndarray = field(default_factory=_floats)
+    pallets: np.ndarray = field(default_factory=_floats)
+    demand_lane: np.ndarray = field(default_factory=_ints)
+    demand_pallets: np.ndarray = field(default_factory=_floats)
+
+
+@dataclass(frozen=True)
+class Clauses:
+    """
+    What lateness of each order line costs, arrays of shape (num_demands,).
+
+    With d days late beyond ``free_days``: ``flat`` once, ``per_day`` times d, ``per_week`` per
+    begun week, together at most ``cap``. A line later than ``lost_after_days`` beyond its due, or
+    never delivered, costs ``lost`` (margin) on top. [days], [money]
+    """
+
+    free_days: np.ndarray
+    flat: np.ndarray
+    per_day: np.ndarray
+    per_week: np.ndarray
+    cap: np.ndarray
+    lost_after_days: np.ndarray
+    lost: np.ndarray
+
+    @staticmethod
+    def of_rate(per_day: np.ndarray) -> Clauses:
+        """Return clauses that cost ``per_day`` and nothing else. [money/day]"""
+        zero = np.zeros(len(per_day))
+        never = np.full(len(per_day), NEVER)
+        return Clauses(zero, zero, per_day.astype(float), zero, never, never, zero)
 
 
 @dataclass(frozen=True)
@@ -60,29 +196,50 @@ class Problem:
     family_ids, setup_minutes
         Set-up families and shape (num_resources, num_families, num_families) changeovers. [min]
     lot_ids, lot_item, lot_qty, lot_release, lot_due, lot_weight
-        Work orders (``wo_id/split_no``) with their item, good quantity still to come [uom],
+        Firm lots (``wo_id/split_no``) with their item, good quantity still to come [uom],
         release [min], due instant [min] and the cost of one day late. [money/day]
     op_lot, op_no, op_family
-        Shape (num_operations,), operations of a lot consecutive and ascending.
-    op_fixed
-        True where the operation has started: it stays on its resource and goes first.
+        Shape (num_operations,), firm operations; those of a lot consecutive and ascending.
+    op_fixed, op_frozen
+        True where the operation has started: it stays on its resource and goes first. True where
+        it lies in the frozen zone: the search leaves it as published.
     op_resource, op_start
         Published resource (-1 none) and published start (NEVER none). [min]
     op_setup, op_change_cost
         Fixed set-up beside the changeover [min]; price of moving the operation. [money]
     alt_offset, alt_resource, alt_minutes, alt_preference
         Alternates of each operation, flattened: resource and remaining run time. [min]
+    alt_tool, alt_skill, alt_heads, alt_queue
+        Shape of ``alt_resource``: tool (-1 none), skill (-1 none), people, wait after it. [min]
     need_offset, need_item, need_qty
         Components that each operation consumes at its start, flattened. [uom]
     item_ids, on_hand, item_lead_minutes
-        Items, usable stock [uom] and time after which a new supply would arrive. [min]
+        Items, usable stock [uom] and time after which a new purchase arrives. [min]
+    item_lot_min, item_lot_multiple, item_lot_max, item_shelf_minutes, item_value
+        Rules of planned lots [uom], shelf life of what is made [min] (NEVER: none) and value of
+        one unit. [money/uom]
+    item_expedite_minutes, item_expedite_cost
+        Lead time of an expedited purchase [min] (NEVER: none) and its price each. [money]
     supply_item, supply_at, supply_qty
         Dated receipts, ascending in time. [min], [uom]
+    supply_expires, supply_expedite_at, supply_expedite_cost
+        Instant after which a receipt may not be used [min]; arrival when expedited (NEVER: cannot
+        be) [min] and price. [money]
     demand_keys, demand_item, demand_qty, demand_due, demand_weight, demand_rank
         Open order lines: (order_id, line_id), item, open quantity [uom], due [min], cost of one
         day late [money/day] and rank by the order priority policy (0 first).
+    demand_partial
+        True where parts may leave as they are ready; a line is late by its last part all the same.
+    clauses
+        What lateness of each line costs; ``demand_weight`` alone where it is None.
+    recipes, labour, tools, shipping
+        Planned work, people, tools, departures; empty where the feed has none.
+    holding_per_day
+        Cost of holding stock, as a share of its value. [1/day]
     changeover_cost, overtime_cost
         Shape (num_resources,). [money/h]
+    is_planning
+        Whether the engine may make planned lots for what is not covered.
     notes
         What the feed lacks and the problem therefore leaves out, in sentences.
     """
@@ -130,9 +287,72 @@ class Problem:
     demand_rank: np.ndarray
     changeover_cost: np.ndarray
     overtime_cost: np.ndarray
+    alt_tool: np.ndarray = field(default_factory=_ints)
+    alt_skill: np.ndarray = field(default_factory=_ints)
+    alt_heads: np.ndarray = field(default_factory=_floats)
+    alt_queue: np.ndarray = field(default_factory=_floats)
+    item_lot_min: np.ndarray = field(default_factory=_floats)
+    item_lot_multiple: np.ndarray = field(default_factory=_floats)
+    item_lot_max: np.ndarray = field(default_factory=_floats)
+    item_shelf_minutes: np.ndarray = field(default_factory=_floats)
+    item_value: np.ndarray = field(default_factory=_floats)
+    item_expedite_minutes: np.ndarray = field(default_factory=_floats)
+    item_expedite_cost: np.ndarray = field(default_factory=_floats)
+    supply_expires: np.ndarray = field(default_factory=_floats)
+    supply_expedite_at: np.ndarray = field(default_factory=_floats)
+    supply_expedite_cost: np.ndarray = field(default_factory=_floats)
+    demand_partial: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    clauses: Clauses | None = None
+    recipes: Recipes = field(default_factory=Recipes)
+    labour: Labour = field(default_factory=Labour)
+    tools: Tools = field(default_factory=Tools)
+    shipping: Shipping = field(default_factory=Shipping)
+    holding_per_day: float = 0.0
+    is_planning: bool = True
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self._fill()
+        self._check()
+
+    def _fill(self) -> None:
+        """Give optional arrays that were left empty their neutral values."""
+        alternates, items = len(self.alt_resource), len(self.item_ids)
+        supplies, demands = len(self.supply_item), len(self.demand_item)
+        neutral: dict[str, tuple[int, float, type]] = {
+            "alt_tool": (alternates, -1, np.int64),
+            "alt_skill": (alternates, -1, np.int64),
+            "alt_heads": (alternates, 0.0, float),
+            "alt_queue": (alternates, 0.0, float),
+            "item_lot_min": (items, 0.0, float),
+            "item_lot_multiple": (items, 0.0, float),
+            "item_lot_max": (items, NEVER, float),
+            "item_shelf_minutes": (items, NEVER, float),
+            "item_value": (items, 0.0, float),
+            "item_expedite_minutes": (items, NEVER, float),
+            "item_expedite_cost": (items, 0.0, float),
+            "supply_expires": (supplies, NEVER, float),
+            "supply_expedite_at": (supplies, NEVER, float),
+            "supply_expedite_cost": (supplies, 0.0, float),
+            "demand_partial": (demands, 0, bool),
+        }
+        for name, (size, value, dtype) in neutral.items():
+            if len(getattr(self, name)) != size:
+                object.__setattr__(self, name, np.full(size, value, dtype))
+        if self.clauses is None or len(self.clauses.per_day) != demands:
+            object.__setattr__(self, "clauses", Clauses.of_rate(self.demand_weight))
+        if len(self.recipes.offset) != items + 1:
+            empty = replace(self.recipes, offset=np.zeros(items + 1, np.int64))
+            object.__setattr__(self, "recipes", empty)
+        if len(self.shipping.demand_lane) != demands:
+            ships = replace(
+                self.shipping,
+                demand_lane=np.full(demands, -1, np.int64),
+                demand_pallets=np.zeros(demands),
+            )
+            object.__setattr__(self, "shipping", ships)
+
+    def _check(self) -> None:
         if len(self.alt_offset) != len(self.op_lot) + 1:
             raise ProblemError("alternates do not match operations")
         empty = np.diff(self.alt_offset) == 0
@@ -142,15 +362,49 @@ class Problem:
             raise ProblemError(f"work order {lot}, operation {self.op_no[number]}: no resource")
         if len(self.alt_minutes) and self.alt_minutes.min() < 0:
             raise ProblemError("a run time is negative")
+        for name in ("demand_qty", "supply_qty", "lot_qty"):
+            values = getattr(self, name)
+            if len(values) and not (values >= 0).all():
+                raise ProblemError(f"{name}: row {int(np.argmax(~(values >= 0)))} is not >= 0")
+        recipes = self.recipes
+        if len(recipes.alt_offset) != len(recipes.op_no) + 1:
+            raise ProblemError("recipe alternates do not match recipe operations")
+        bare = np.diff(recipes.alt_offset) == 0
+        if bare.any():
+            number = int(np.flatnonzero(bare)[0])
+            item = int(np.searchsorted(recipes.offset, number, side="right")) - 1
+            text = f"item {self.item_ids[item]}, operation {recipes.op_no[number]}: no resource"
+            raise ProblemError(text)
 
     @property
     def num_operations(self) -> int:
-        """Number of operations."""
+        """Number of firm operations."""
         return len(self.op_lot)
+
+    @property
+    def item_is_made(self) -> np.ndarray:
+        """Shape (num_items,): True where the engine may make planned lots of the item."""
+        return (np.diff(self.recipes.offset) > 0) & self.is_planning
 
     def replace(self, **changes: Any) -> Problem:
         """Return the problem with fields replaced; the original stays as it is."""
-        unknown = set(changes) - {field.name for field in fields(self)}
+        unknown = set(changes) - {own.name for own in fields(self)}
         if unknown:
             raise ProblemError(f"no such field: {', '.join(sorted(unknown))}")
+        if "demand_weight" in changes and "clauses" not in changes and self.clauses is not None:
+            changes["clauses"] = _scaled(self.clauses, self.demand_weight, changes["demand_weight"])
         return replace(self, **changes)
+
+
+def _scaled(clauses: Clauses, old: np.ndarray, new: np.ndarray) -> Clauses | None:
+    """Return clauses that follow a change of the cost per day; None where the lines changed."""
+    if len(old) != len(new):
+        return None
+    ratio = np.divide(new, old, out=np.ones(len(new)), where=old > 0)
+    return replace(
+        clauses,
+        flat=clauses.flat * ratio,
+        per_day=np.where(old > 0, clauses.per_day * ratio, new),
+        per_week=clauses.per_week * ratio,
+        cap=clauses.cap * ratio,
+    )

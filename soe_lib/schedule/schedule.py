@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from soe_lib.schedule.netting import TINY
+from soe_lib.schedule.pegging import (
+    clause_cost,
+    peg,
+    promise_tables,
+    promised,
+    supplies,
+    without,
+)
+from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.problem import NEVER, Problem
-from soe_lib.schedule.timing import run_decode
+from soe_lib.schedule.timing import Timing
+from soe_lib.schedule.work import (
+    ALTERNATE,
+    FAMILY,
+    FIRST_OP,
+    IS_FIRM,
+    ITEM,
+    LOT,
+    MACHINE,
+    NEED_COUNT,
+    NEED_FIRST,
+    NUM_OPS,
+    PER_LOT,
+    PER_UNIT,
+)
 
 
 @dataclass(frozen=True)
@@ -20,19 +44,26 @@ class Schedule:
     Attributes
     ----------
     operations
-        Columns of ``schedule_operation``, one row per operation still to run.
+        Columns of ``schedule_operation``, one row per operation still to run; ``is_planned`` marks
+        lots that the engine made, ``station_no`` the station of the resource.
     promises
         One row per open (order_id, line_id): ``item_id``, ``open_qty``, ``due_at``,
         ``promised_qty``, ``promised_at`` (last part; NaT when nothing covers the line),
-        ``lateness_days`` (signed; to the end of the horizon where nothing covers), ``late_cost``.
+        ``lateness_days`` (signed; to the end of the horizon where nothing covers), ``late_cost``,
+        ``lost_margin``, ``ready_at``.
     purchases
-        One row per (item, lot) that nothing covers: ``item_id``, ``qty``, ``order_at``,
-        ``receipt_at``, ``wo_id``.
+        One row per (item, operation) that stock and receipts do not cover: ``item_id``, ``qty``,
+        ``order_at`` (latest), ``receipt_at``, ``wo_id``, ``is_expedite``, ``cost``.
     pegging
-        One row per (order line, supply): ``supply_type`` stock, receipt or lot, ``supply_id``,
-        ``qty``, ``available_at``.
+        One row per (order line, supply): ``supply_type`` stock, receipt, lot or purchase,
+        ``supply_id``, ``qty``, ``available_at``.
     summary
         Money terms, counts and how the schedule was made.
+    expedites
+        One row per receipt that is paid to be early: ``supply_id``, ``item_id``, ``old_at``,
+        ``new_at``, ``cost``.
+    plan
+        Sequences and lots from which the tables were decoded; a later search starts from it.
     """
 
     operations: pd.DataFrame
@@ -40,56 +71,258 @@ class Schedule:
     purchases: pd.DataFrame
     pegging: pd.DataFrame
     summary: dict[str, Any]
+    expedites: pd.DataFrame = field(default_factory=pd.DataFrame)
+    plan: Plan | None = None
 
 
 def instants(problem: Problem, minutes: np.ndarray) -> pd.Series:
-    """Return minutes since as_of as instants; NEVER becomes NaT."""
+    """Return minutes since as_of as instants, to the second; NEVER becomes NaT."""
+    minutes = np.asarray(minutes, float)
     clean = np.where(minutes >= NEVER / 2, np.nan, minutes)
     offsets = pd.to_timedelta(pd.Series(np.round(clean * 60)), unit="s")
     return (problem.as_of + offsets).astype("datetime64[us, UTC]")
 
 
-def as_schedule(
-    problem: Problem,
-    sequence: np.ndarray,
-    chosen: np.ndarray,
-    not_before: np.ndarray,
-    how: dict[str, Any],
-) -> Schedule:
-    """Decode a sequence and return its tables."""
-    setup_at, start, end, _, bought, before = run_decode(problem, sequence, chosen, not_before)
-    lots = problem.op_lot
-    names = pd.Series(problem.lot_ids)
+def as_schedule(problem: Problem, plan: Plan, timing: Timing, how: dict[str, Any]) -> Schedule:
+    """Return the tables of a decoded plan."""
+    f, s = plan.field, plan.state
+    lots = np.flatnonzero((f.lot_i[:, IS_FIRM] == 1) | (s.lot_job >= 0))
+    names, split = _lot_names(problem, plan, timing, lots)
+    ops = np.flatnonzero(np.isin(f.op_i[:, LOT], lots))
+    lot = f.op_i[ops, LOT]
+    alternate = s.place[ops, ALTERNATE]
     family = np.array([*problem.family_ids, ""], dtype=object)
-    wo_id = names.str.rsplit("/", n=1).str[0].to_numpy()[lots]
-    split_no = names.str.rsplit("/", n=1).str[1].astype(int).to_numpy()[lots]
+    items = np.array(problem.item_ids, dtype=object)
+    tools = np.array([*problem.tools.tool_ids, None], dtype=object)
+    skills = np.array([*problem.labour.skill_ids, None], dtype=object)
+    firm_ops = problem.num_operations
+    published = np.concatenate([problem.op_start, np.full(len(f.op_i) - firm_ops, NEVER)])[ops]
+    frozen = np.concatenate([problem.op_frozen, np.zeros(len(f.op_i) - firm_ops, bool)])[ops]
+    step = np.concatenate([problem.op_no, problem.recipes.op_no[plan.recipe_step[firm_ops:]]])
+    run = f.alt_f[alternate, PER_UNIT] * s.lot_qty[lot] + f.alt_f[alternate, PER_LOT]
+    setup_minutes = plan.setup_minutes(timing)
+    end = timing.end[ops]
+    machine = s.place[ops, MACHINE]
+    station = machine - f.machine_of[f.alt_resource[alternate]] + 1
+    before = timing.before[ops]
+    own_family = f.op_i[ops, FAMILY]
     operations = pd.DataFrame(
         {
-            "wo_id": wo_id,
-            "op_no": problem.op_no,
-            "split_no": split_no,
-            "item_id": np.array(problem.item_ids, dtype=object)[problem.lot_item[lots]],
-            "planned_qty": problem.lot_qty[lots],
-            "resource_id": np.array(problem.resource_ids, dtype=object)[
-                problem.alt_resource[chosen]
-            ],
-            "setup_start_at": instants(problem, setup_at),
-            "start_at": instants(problem, start),
+            "wo_id": names[lot],
+            "op_no": step[ops],
+            "split_no": split[lot],
+            "item_id": items[f.lot_i[lot, ITEM]],
+            "planned_qty": s.lot_qty[lot],
+            "resource_id": np.array(problem.resource_ids, dtype=object)[f.alt_resource[alternate]],
+            "setup_start_at": instants(problem, timing.setup[ops]),
+            "start_at": instants(problem, timing.start[ops]),
             "end_at": instants(problem, end),
             "setup_from": family[before],
-            "setup_to": family[problem.op_family],
-            "is_frozen": problem.op_frozen,
-            "published_start_at": instants(problem, problem.op_start),
-            "run_minutes": problem.alt_minutes[chosen],
-            "setup_minutes": np.where(end < NEVER / 2, start - setup_at, 0.0),
+            "setup_to": family[own_family],
+            "is_frozen": frozen,
+            "published_start_at": instants(problem, published),
+            "run_minutes": run,
+            "setup_minutes": np.where(end < NEVER / 2, setup_minutes[ops], 0.0),
+            "tool_id": tools[plan.alt_tool[alternate]],
+            "skill_code": skills[plan.alt_skill[alternate]],
+            "labour_count": plan.alt_heads[alternate],
+            "is_planned": f.lot_i[lot, IS_FIRM] == 0,
+            "station_no": np.where(machine >= 0, station, 0),
         }
     )
-    operations["sequence_no"] = np.argsort(np.argsort(sequence))
-    promises, pegging = promise(problem, end)
-    purchases = _purchases(problem, bought)
-    summary = {**summarise(problem, chosen, setup_at, start, end, promises), **how}
-    ordered = operations.sort_values(["resource_id", "setup_start_at", "wo_id", "op_no"])
-    return Schedule(ordered.reset_index(drop=True), promises, purchases, pegging, summary)
+    for name in (
+        "wo_id",
+        "item_id",
+        "resource_id",
+        "setup_from",
+        "setup_to",
+        "tool_id",
+        "skill_code",
+    ):
+        operations[name] = operations[name].astype("str")
+    operations["sequence_no"] = np.argsort(np.argsort(timing.start[ops], kind="stable"))
+    promises, pegging = _promises(problem, plan, timing, names, split)
+    purchases = _purchases(problem, plan, timing, names, pegging)
+    expedites = _expedites(problem, plan)
+    terms = summarise(problem, plan, timing, promises, purchases, expedites)
+    ordered = operations.sort_values(
+        ["resource_id", "setup_start_at", "start_at", "wo_id", "op_no"], kind="stable"
+    )
+    return Schedule(
+        ordered.reset_index(drop=True), promises, purchases, pegging, {**terms, **how}, expedites,
+        plan,
+    )  # fmt: skip
+
+
+def _lot_names(
+    problem: Problem, plan: Plan, timing: Timing, lots: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Name planned lots after their item, numbered in the order in which they end."""
+    f = plan.field
+    names = np.full(len(f.lot_i), "", dtype=object)
+    split = np.ones(len(f.lot_i), np.int64)
+    for k, name in enumerate(problem.lot_ids):
+        head, tail = name.rsplit("/", 1)
+        names[k], split[k] = head, int(tail)
+    planned = lots[f.lot_i[lots, IS_FIRM] == 0]
+    last = f.lot_i[planned, FIRST_OP] + f.lot_i[planned, NUM_OPS] - 1
+    order = np.lexsort((planned, timing.end[last], f.lot_i[planned, ITEM]))
+    planned = planned[order]
+    item = f.lot_i[planned, ITEM]
+    start = np.searchsorted(item, item)
+    for k, lot in enumerate(planned.tolist()):
+        names[lot] = f"PLAN-{problem.item_ids[item[k]]}-{k - start[k] + 1:04d}"
+    return names, split
+
+
+def _promises(
+    problem: Problem, plan: Plan, timing: Timing, names: np.ndarray, split: np.ndarray
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    f, s = plan.field, plan.state
+    lots = np.flatnonzero((f.lot_i[:, IS_FIRM] == 1) | (s.lot_job >= 0))
+    end = np.full(len(f.lot_i), NEVER)
+    has_ops = f.lot_i[:, NUM_OPS] > 0
+    last = f.lot_i[:, FIRST_OP] + f.lot_i[:, NUM_OPS] - 1
+    end[has_ops] = timing.end[last[has_ops]]
+    sold = np.bincount(problem.demand_item, problem.demand_qty, minlength=len(problem.item_ids))
+    bought = [
+        (int(i), float(sold[i]), max(float(problem.item_lead_minutes[i]), 0.0))
+        for i in np.flatnonzero((sold > 0) & ~problem.item_is_made)
+    ]
+    labels = [f"{names[k]}/{split[k]}" for k in lots]
+    supply = supplies(problem, f.lot_i[lots, ITEM], s.lot_qty[lots], end[lots], labels, bought)
+    supply = without(supply, *_consumption(problem, plan, timing))
+    placed = timing.end[timing.end < NEVER / 2]
+    horizon = float(placed.max()) if len(placed) else 0.0
+    if len(problem.demand_due):
+        horizon = max(horizon, float(problem.demand_due.max()))
+    by_policy = peg(problem, supply)
+    as_made = peg(problem, supply, _planned_pegs(problem, plan, supply, lots, labels))
+    clauses = problem.clauses
+    assert clauses is not None
+    cost = [
+        sum(
+            part.sum() for part in clause_cost(clauses, promised(problem, supply, rows, horizon)[3])
+        )
+        for rows in (by_policy, as_made)
+    ]
+    rows = as_made if cost[1] < cost[0] - 1e-6 else by_policy
+    return promise_tables(problem, supply, rows, horizon, instants)
+
+
+def _consumption(
+    problem: Problem, plan: Plan, timing: Timing
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return item, instant and quantity of everything that operations take."""
+    f, s = plan.field, plan.state
+    ops = np.flatnonzero((s.place[:, MACHINE] >= 0) & (timing.end < NEVER / 2))
+    count = f.op_i[ops, NEED_COUNT]
+    op = np.repeat(ops, count)
+    within = np.arange(len(op)) - np.repeat(np.cumsum(count) - count, count)
+    need = f.op_i[op, NEED_FIRST] + within
+    qty = f.need_f[need, 0] * s.lot_qty[f.op_i[op, LOT]] + f.need_f[need, 1]
+    item, at = plan.need_item[need], timing.start[op]
+    rows = timing.bought  # what is bought for them is no supply for order lines
+    if len(rows):
+        key = pd.MultiIndex.from_arrays([op, need])
+        own = key.get_indexer(
+            pd.MultiIndex.from_arrays([rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64)])
+        )
+        qty = qty.copy()
+        qty[own] -= rows[:, 2]
+    return item, at, qty
+
+
+def _planned_pegs(
+    problem: Problem, plan: Plan, supply: Any, lots: np.ndarray, labels: list[str]
+) -> list[tuple[int, int, float]]:
+    """Return the pegs for which lots were made and which stock and receipts were kept."""
+    f, s = plan.field, plan.state
+    place = {name: k for k, name in enumerate(supply.name) if supply.kind[k] == "lot"}
+    of_lot = {int(lot): place[label] for lot, label in zip(lots, labels, strict=True)
+              if label in place}  # fmt: skip
+    dated: dict[tuple[int, float], list[int]] = {}
+    for k, kind in enumerate(supply.kind):
+        if kind != "lot":
+            key = (int(supply.item[k]), max(float(supply.at[k]), 0.0))
+            dated.setdefault(key, []).append(k)
+    left = supply.qty.copy()
+    rows = []
+    for j, d in enumerate(f.job_target.tolist()):
+        if d >= f.orders:
+            continue
+        qty = float(f.job_qty[j])
+        if s.job_lot[j] >= 0:
+            k = of_lot.get(int(s.job_lot[j]), -1)
+            if k >= 0:
+                rows.append((d, k, qty))
+            continue
+        for k in dated.get((int(problem.demand_item[d]), max(float(s.job_time[j]), 0.0)), ()):
+            taken = min(qty, float(left[k]))
+            if taken > TINY:
+                rows.append((d, k, taken))
+                left[k] -= taken
+                qty -= taken
+    return rows
+
+
+def _purchases(
+    problem: Problem, plan: Plan, timing: Timing, names: np.ndarray, pegging: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what must be bought, each as late as its run allows."""
+    rows = timing.bought
+    op = rows[:, 0].astype(np.int64)
+    item = plan.need_item[rows[:, 1].astype(np.int64)] if len(rows) else np.zeros(0, np.int64)
+    receipt = instants(problem, timing.start[op])
+    quick = plan.expedited[len(problem.supply_item) :]
+    use_quick = quick[item] & (timing.start[op] < problem.item_lead_minutes[item] - 1e-6)
+    lead = np.where(use_quick, problem.item_expedite_minutes[item], problem.item_lead_minutes[item])
+    lead = np.ceil(np.maximum(lead, 0.0) * 60.0)
+    order = receipt - pd.to_timedelta(pd.Series(lead, dtype=float), unit="s")
+    table = pd.DataFrame(
+        {
+            "item_id": pd.Series(np.array(problem.item_ids, dtype=object)[item], dtype="str"),
+            "qty": rows[:, 2].astype(float),
+            "order_at": order.astype("datetime64[us, UTC]"),
+            "receipt_at": receipt,
+            "wo_id": pd.Series(names[plan.field.op_i[op, LOT]], dtype="str"),
+            "is_expedite": use_quick,
+            "cost": np.where(use_quick, problem.item_expedite_cost[item], 0.0),
+        }
+    )
+    sold = pegging[pegging["supply_type"] == "purchase"]
+    if len(sold):
+        item_of = dict(zip(problem.demand_keys, problem.demand_item.tolist(), strict=True))
+        own = [item_of[key] for key in zip(sold["order_id"], sold["line_id"], strict=True)]
+        lead_own = np.ceil(np.maximum(problem.item_lead_minutes[own], 0.0) * 60.0)
+        back = pd.to_timedelta(pd.Series(lead_own, index=sold.index), unit="s")
+        added = pd.DataFrame(
+            {
+                "item_id": pd.Series([problem.item_ids[i] for i in own], dtype="str"),
+                "qty": sold["qty"].to_numpy(float),
+                "order_at": (sold["available_at"] - back).astype("datetime64[us, UTC]").array,
+                "receipt_at": sold["available_at"].array,
+                "wo_id": pd.Series([""] * len(sold), dtype="str"),
+                "is_expedite": False,
+                "cost": 0.0,
+            }
+        )
+        table = pd.concat([table, added], ignore_index=True) if len(table) else added
+    return table
+
+
+def _expedites(problem: Problem, plan: Plan) -> pd.DataFrame:
+    chosen = np.flatnonzero(plan.expedited[: len(problem.supply_item)])
+    items = np.array(problem.item_ids, dtype=object)
+    return pd.DataFrame(
+        {
+            "supply_id": pd.Series([str(k) for k in chosen], dtype="str"),
+            "item_id": pd.Series(items[problem.supply_item[chosen]], dtype="str"),
+            "old_at": instants(problem, problem.supply_at[chosen]),
+            "new_at": instants(problem, problem.supply_expedite_at[chosen]),
+            "cost": problem.supply_expedite_cost[chosen].astype(float),
+        }
+    )
 
 
 def component_needs(problem: Problem, schedule: Schedule) -> pd.DataFrame:
@@ -102,143 +335,83 @@ def component_needs(problem: Problem, schedule: Schedule) -> pd.DataFrame:
         One row per need: ``item_id``, ``at`` (instant; NaT rows are left out), ``qty`` [uom],
         ``wo_id``.
     """
-    operation = np.searchsorted(problem.need_offset, np.arange(len(problem.need_item)), "right") - 1
-    lots = pd.Series(problem.lot_ids, dtype="str")
-    keys = pd.DataFrame(
-        {
-            "lot_id": lots.iloc[problem.op_lot[operation]].to_numpy(),
-            "op_no": problem.op_no[operation],
-            "item_id": np.array(problem.item_ids, dtype=object)[problem.need_item],
-            "qty": problem.need_qty,
-        }
-    )
     rows = schedule.operations
-    placed = rows.assign(lot_id=rows["wo_id"] + "/" + rows["split_no"].astype(str))
-    joined = keys.merge(
-        placed[["lot_id", "op_no", "wo_id", "setup_start_at"]], on=["lot_id", "op_no"]
-    )
-    joined = joined.rename(columns={"setup_start_at": "at"}).dropna(subset=["at"])
-    return joined[["item_id", "at", "qty", "wo_id"]].reset_index(drop=True)
-
-
-def promise(problem: Problem, end: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """
-    Peg open order lines to stock, receipts and lots, quantity-exact.
-
-    Lines choose in the order of the priority policy; each takes the latest supply that is still in
-    time, so that early supply is left to those who need it, and else the earliest supply there is.
-    """
-    supplies = _supplies(problem, end)
-    rows: list[tuple[int, str, str, float, float]] = []
-    horizon = float(end[end < NEVER / 2].max()) if (end < NEVER / 2).any() else 0.0
-    horizon = max(horizon, float(problem.demand_due.max()) if len(problem.demand_due) else 0.0)
-    promised = np.zeros(len(problem.demand_qty))
-    promised_at = np.full(len(problem.demand_qty), -NEVER)
-    for d in np.argsort(problem.demand_rank, kind="stable"):
-        entries = supplies.get(int(problem.demand_item[d]), [])
-        open_qty = float(problem.demand_qty[d])
-        in_time = [e for e in entries if e[0] <= problem.demand_due[d]]
-        late = [e for e in entries if e[0] > problem.demand_due[d]]
-        for entry in [*reversed(in_time), *late]:
-            if open_qty <= 1e-6:
-                break
-            taken = min(open_qty, entry[1])
-            if taken <= 1e-9:
-                continue
-            entry[1] -= taken
-            open_qty -= taken
-            promised[d] += taken
-            promised_at[d] = max(promised_at[d], entry[0])
-            rows.append((int(d), entry[2], entry[3], taken, max(entry[0], 0.0)))
-    covered = promised >= problem.demand_qty - 1e-6
-    at = np.where(covered, np.maximum(promised_at, 0.0), NEVER)
-    counted = np.where(covered, at, np.maximum(horizon, problem.demand_due))
-    lateness = (counted - problem.demand_due) / 1440
-    keys = pd.DataFrame(problem.demand_keys, columns=["order_id", "line_id"], dtype="str")
-    items = np.array(problem.item_ids, dtype=object)
-    promises = keys.assign(
-        item_id=items[problem.demand_item],
-        open_qty=problem.demand_qty,
-        due_at=instants(problem, problem.demand_due),
-        promised_qty=promised,
-        promised_at=instants(problem, at),
-        is_covered=covered,
-        lateness_days=lateness,
-        late_cost=np.maximum(lateness, 0) * problem.demand_weight,
-    )
-    number = np.array([row[0] for row in rows], dtype=int)
-    pegging = (
-        keys.iloc[number]
-        .reset_index(drop=True)
-        .assign(
-            supply_type=[row[1] for row in rows],
-            supply_id=[row[2] for row in rows],
-            qty=[row[3] for row in rows],
-            available_at=instants(problem, np.array([row[4] for row in rows], dtype=float)),
-        )
-    )
-    return promises, pegging
-
-
-def _supplies(problem: Problem, end: np.ndarray) -> dict[int, list[list[Any]]]:
-    found: dict[int, list[list[Any]]] = {}
-    wanted = set(problem.demand_item.tolist())
-    for i in wanted:
-        if problem.on_hand[i] > 0:
-            found.setdefault(i, []).append([-NEVER, float(problem.on_hand[i]), "stock", ""])
-    for k, i in enumerate(problem.supply_item.tolist()):
-        if i in wanted:
-            entry = [float(problem.supply_at[k]), float(problem.supply_qty[k]), "receipt", str(k)]
-            found.setdefault(i, []).append(entry)
-    last = np.flatnonzero(np.append(problem.op_lot[1:] != problem.op_lot[:-1], True))
-    for o in last if len(problem.op_lot) else []:
-        lot = int(problem.op_lot[o])
-        i = int(problem.lot_item[lot])
-        if i in wanted and end[o] < NEVER / 2:
-            entry = [float(end[o]), float(problem.lot_qty[lot]), "lot", problem.lot_ids[lot]]
-            found.setdefault(i, []).append(entry)
-    for entries in found.values():
-        entries.sort(key=lambda e: (e[0], e[3]))
-    return found
-
-
-def _purchases(problem: Problem, bought: np.ndarray) -> pd.DataFrame:
-    at = np.flatnonzero(bought > 1e-9)
-    operation = np.searchsorted(problem.need_offset, at, side="right") - 1
-    items = problem.need_item[at]
-    lots = np.array(problem.lot_ids, dtype=object)
-    return pd.DataFrame(
+    items = pd.Index(problem.item_ids)
+    lots = pd.Index(problem.lot_ids)
+    keys = rows["wo_id"] + "/" + rows["split_no"].astype(str)
+    firm = lots.get_indexer(keys)
+    count = len(problem.need_item)
+    operation = np.searchsorted(problem.need_offset, np.arange(count), "right") - 1
+    fixed = problem.op_fixed[operation]
+    given = pd.DataFrame(
         {
-            "item_id": np.array(problem.item_ids, dtype=object)[items],
-            "qty": bought[at],
-            "order_at": instants(problem, np.zeros(len(at))),
-            "receipt_at": instants(problem, problem.item_lead_minutes[items]),
-            "wo_id": lots[problem.op_lot[operation]],
+            "lot": problem.op_lot[operation][~fixed],
+            "op_no": problem.op_no[operation][~fixed],
+            "item": problem.need_item[~fixed],
+            "per": problem.need_qty[~fixed],
         }
     )
+    recipes = problem.recipes
+    step = np.searchsorted(recipes.need_offset, np.arange(len(recipes.need_item)), "right") - 1
+    maker = np.searchsorted(recipes.offset, step, "right") - 1
+    recipe = pd.DataFrame(
+        {
+            "maker": maker,
+            "op_no": recipes.op_no[step],
+            "item": recipes.need_item,
+            "per": recipes.need_per_unit,
+        }
+    )
+    placed = rows.assign(
+        lot=firm, maker=items.get_indexer(rows["item_id"]), at=rows["start_at"]
+    ).dropna(subset=["at"])
+    of_firm = placed[placed["lot"] >= 0].merge(given, on=["lot", "op_no"])
+    of_plan = placed[placed["lot"] < 0].merge(recipe, on=["maker", "op_no"])
+    found = pd.concat(
+        [
+            of_firm.assign(qty=of_firm["per"]),
+            of_plan.assign(qty=of_plan["per"] * of_plan["planned_qty"]),
+        ]
+    )
+    found["item_id"] = pd.Series(
+        np.array(problem.item_ids, dtype=object)[found["item"].to_numpy(np.int64)],
+        index=found.index, dtype="str",
+    )  # fmt: skip
+    return found[["item_id", "at", "qty", "wo_id"]].reset_index(drop=True)
 
 
 def summarise(
     problem: Problem,
-    chosen: np.ndarray,
-    setup_at: np.ndarray,
-    start: np.ndarray,
-    end: np.ndarray,
+    plan: Plan,
+    timing: Timing,
     promises: pd.DataFrame,
+    purchases: pd.DataFrame,
+    expedites: pd.DataFrame,
 ) -> dict[str, Any]:
-    """Return counts and money terms of a decoded schedule."""
-    resource = problem.alt_resource[chosen]
-    placed = end < NEVER / 2
-    setup_hours = np.where(placed, start - setup_at, 0.0) / 60
+    """Return counts and every money term of a decoded plan."""
+    f, s = plan.field, plan.state
+    on = s.place[:, MACHINE] >= 0
+    placed = on & (timing.end < NEVER / 2)
+    resource = f.alt_resource[s.place[:, ALTERNATE]]
+    setup_hours = np.where(placed, plan.setup_minutes(timing), 0.0) / 60
     late = promises["lateness_days"] > 1e-6
+    terms = {
+        "late_cost": float(promises["late_cost"].sum()),
+        "lost_margin": float(promises["lost_margin"].sum()),
+        "changeover_cost": float((setup_hours * problem.changeover_cost[resource]).sum()),
+        "expedite_cost": float(purchases["cost"].sum() + expedites["cost"].sum()),
+        "holding_cost": plan.holding(problem, timing, promises),
+        "overtime_cost": plan.overtime(problem, timing),
+        "change_cost": plan.unrest(problem),
+    }
     return {
-        "num_operations": len(end),
-        "num_unplaced": int((~placed).sum()),
+        "num_operations": int(on.sum()),
+        "num_unplaced": int((on & ~placed).sum()),
         "num_lines": len(promises),
         "num_late_lines": int(late.sum()),
         "num_uncovered_lines": int((~promises["is_covered"]).sum()),
         "tardiness_days": float(promises["lateness_days"].clip(lower=0).sum()),
-        "late_cost": float(promises["late_cost"].sum()),
         "changeover_hours": float(setup_hours.sum()),
-        "changeover_cost": float((setup_hours * problem.changeover_cost[resource]).sum()),
+        **terms,
+        "total_cost": float(sum(terms.values())),
     }

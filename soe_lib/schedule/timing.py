@@ -1,66 +1,156 @@
 """
-Exact forward simulation of a sequence of operations: the strict decode, the only truth.
+Exact forward simulation of given sequences: the strict decode, the only truth.
 
-Operations are placed one after the other in the order given. Each starts when its predecessor has
-ended, its release has come, a station is free and set up, and its components are there; it pauses
-while the resource is closed. Nothing skips ahead: who comes first in the sequence gets the station
-and the material.
+Every machine (a station of a resource) runs its operations in the order given; nothing skips
+ahead. An operation's run starts when its machine is free and set up, the operation before it in
+the lot has ended, its release has come, its components are there, and its tool and people are
+free; it pauses while the resource is closed. The changeover takes working time directly before the
+run. Runs are committed in the order of their starts, so that cumulative consumption never exceeds
+cumulative supply at any time.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
+from soe_lib.schedule.clock import Clock, end_at, start_at, worked_at
+from soe_lib.schedule.labour import fits_labour, hold_labour
+from soe_lib.schedule.netting import made_items
 from soe_lib.schedule.problem import NEVER, Problem
+from soe_lib.schedule.work import (
+    FAMILY,
+    FIXED_SETUP,
+    FLOOR,
+    IS_LAST,
+    ITEM,
+    LOT,
+    NEED_COUNT,
+    NEED_FIRST,
+    NEXT,
+    PER_LOT,
+    PER_UNIT,
+    PREVIOUS,
+    QUEUE,
+    STAYS,
+    Field,
+)
 
-HORIZON_MINUTES = 60.0 * 24 * 7 * 60
+
+class Materials(NamedTuple):
+    """
+    Supply of all items: first events (stock at minute -1, receipts), lead times, who needs what.
+
+    ``offset`` reserves room per item for the events that lots add.
+    """
+
+    offset: np.ndarray
+    at: np.ndarray
+    qty: np.ndarray
+    count: np.ndarray
+    lead: np.ndarray  # NEVER where only lots supply the item
+    need_item: np.ndarray
+    is_component: np.ndarray
+
+
+class Helpers(NamedTuple):
+    """Tools and people: which alternate needs them and how many there are."""
+
+    alt_tool: np.ndarray
+    tool_offset: np.ndarray
+    tool_free: np.ndarray
+    alt_skill: np.ndarray
+    alt_heads: np.ndarray
+    skill_offset: np.ndarray
+    skill_steps: np.ndarray
+
+
+class Timing(NamedTuple):
+    """
+    When every operation runs.
+
+    ``setup``, ``start``, ``end`` [min] (NEVER where it cannot run), ``before`` (family that the
+    machine was set for), ``bought`` [uom] by need of each operation in sequence order of rows
+    (operation, need number, quantity).
+    """
+
+    setup: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    before: np.ndarray
+    bought: np.ndarray
+
+
+def materials(problem: Problem, field: Field, expedited: np.ndarray) -> Materials:
+    """
+    Return the supply of all items.
+
+    Parameters
+    ----------
+    expedited
+        One boolean per dated supply, then one per item: receipts and purchases paid to be early.
+    """
+    items = len(problem.item_ids)
+    early = expedited[: len(problem.supply_item)]
+    at = np.where(early, problem.supply_expedite_at, problem.supply_at)
+    size = np.full(items, 2)
+    size += np.bincount(problem.supply_item, minlength=items)
+    size += np.bincount(field.lot_i[:, ITEM], minlength=items)
+    offset = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+    times, amounts = np.full(offset[-1], NEVER), np.zeros(offset[-1])
+    count = np.zeros(items, np.int64)
+    stock = np.flatnonzero(problem.on_hand > 0)
+    times[offset[stock]], amounts[offset[stock]] = -1.0, problem.on_hand[stock]
+    count[stock] = 1
+    for k in np.argsort(at, kind="stable"):
+        i = problem.supply_item[k]
+        times[offset[i] + count[i]], amounts[offset[i] + count[i]] = at[k], problem.supply_qty[k]
+        count[i] += 1
+    quick = expedited[len(problem.supply_item) :]
+    lead = np.where(quick, problem.item_expedite_minutes, problem.item_lead_minutes)
+    lead = np.where(problem.item_is_made, NEVER, np.maximum(lead, 0.0))
+    need_item = np.concatenate([problem.need_item, problem.recipes.need_item]).astype(np.int64)
+    is_component = np.zeros(items, bool)
+    is_component[need_item] = True
+    is_component &= made_items(problem)
+    return Materials(offset, times, amounts, count, lead, need_item, is_component)
+
+
+def helpers(problem: Problem) -> Helpers:
+    """Return tools and people of a problem."""
+    recipes, labour, tools = problem.recipes, problem.labour, problem.tools
+    qty = np.maximum(tools.qty, 0)
+    return Helpers(
+        np.concatenate([problem.alt_tool, recipes.alt_tool]).astype(np.int64),
+        np.concatenate([[0], np.cumsum(qty)]).astype(np.int64),
+        np.repeat(tools.available_from, qty).astype(float),
+        np.concatenate([problem.alt_skill, recipes.alt_skill]).astype(np.int64),
+        np.concatenate([problem.alt_heads, recipes.alt_heads]).astype(float),
+        labour.offset,
+        np.column_stack([labour.begin, labour.end, labour.heads]).astype(float),
+    )
 
 
 @njit(cache=True)
-def _advance(
-    offset: np.ndarray, begin: np.ndarray, end: np.ndarray, resource: int, start: float, work: float
-) -> tuple[float, float]:
-    """Return when ``work`` minutes begun at or after ``start`` really begin and end."""
-    low, high = offset[resource], offset[resource + 1]
-    left, right = low, high
-    while left < right:
-        middle = (left + right) // 2
-        if end[middle] <= start:
-            left = middle + 1
-        else:
-            right = middle
-    first = -1.0
-    remaining = work
-    for k in range(left, high):
-        at = max(begin[k], start)
-        if first < 0:
-            first = at
-        room = end[k] - at
-        if remaining <= room + 1e-9:
-            return first, at + remaining
-        remaining -= room
-    return NEVER, NEVER
-
-
-@njit(cache=True)
-def _supply_time(
-    times: np.ndarray, amounts: np.ndarray, count: int, used: float, need: float
+def covered_at(
+    times: np.ndarray, amounts: np.ndarray, count: int, bought: float, wanted: float, lead: float
 ) -> float:
-    """Return the first instant at which cumulative supply covers ``used + need``."""
-    total = 0.0
-    wanted = used + need - 1e-6
-    if wanted <= 0:
-        return -NEVER
+    """Return the first instant at which supply and purchases cover a cumulative quantity."""
+    total = bought
+    if total >= wanted - 1e-6:
+        return -1.0
     for k in range(count):
         total += amounts[k]
-        if total >= wanted:
-            return times[k]
-    return NEVER
+        if total >= wanted - 1e-6:
+            return min(times[k], lead)
+    return lead
 
 
 @njit(cache=True)
-def _insert(times: np.ndarray, amounts: np.ndarray, count: int, at: float, qty: float) -> int:
+def supply_insert(times: np.ndarray, amounts: np.ndarray, count: int, at: float, qty: float) -> int:
+    """Insert a supply event in order of time; return the new count."""
     k = count
     while k > 0 and times[k - 1] > at:
         times[k] = times[k - 1]
@@ -72,194 +162,236 @@ def _insert(times: np.ndarray, amounts: np.ndarray, count: int, at: float, qty: 
 
 
 @njit(cache=True)
-def decode(
-    sequence: np.ndarray,
-    chosen: np.ndarray,
-    not_before: np.ndarray,
-    cal_offset: np.ndarray,
-    cal_begin: np.ndarray,
-    cal_end: np.ndarray,
-    stations: np.ndarray,
-    current_family: np.ndarray,
-    setup_minutes: np.ndarray,
-    lot_item: np.ndarray,
-    lot_qty: np.ndarray,
-    lot_release: np.ndarray,
-    op_lot: np.ndarray,
-    op_family: np.ndarray,
-    op_fixed: np.ndarray,
-    op_setup: np.ndarray,
-    alt_resource: np.ndarray,
-    alt_minutes: np.ndarray,
-    need_offset: np.ndarray,
-    need_item: np.ndarray,
-    need_qty: np.ndarray,
-    on_hand: np.ndarray,
-    lead: np.ndarray,
-    supply_item: np.ndarray,
-    supply_at: np.ndarray,
-    supply_qty: np.ndarray,
-    room: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def line_start(
+    field, offset, spans, o, r, alt, worked, before, at, qty, tool_free, held, num_held, aids
+):  # fmt: skip  # type: ignore[no-untyped-def]
+    """Return run start and set-up of an operation on a machine, in worked minutes; -1: cannot."""
+    setup = field.op_f[o, FIXED_SETUP]
+    family = field.op_i[o, FAMILY]
+    if before >= 0 and family >= 0 and before != family and field.op_i[o, STAYS] != 2:
+        setup += field.setup[r, before, family]
+    start = max(worked + setup, worked_at(offset, spans, r, at))
+    tool = aids.alt_tool[alt]
+    if tool >= 0:
+        free = NEVER
+        for k in range(aids.tool_offset[tool], aids.tool_offset[tool + 1]):
+            free = min(free, tool_free[k])
+        if free >= NEVER / 2:
+            return -1.0, setup
+        start = max(start, worked_at(offset, spans, r, free) + setup)
+    if aids.alt_skill[alt] >= 0 and aids.alt_heads[alt] > 0:
+        run = field.alt_f[alt, PER_UNIT] * qty + field.alt_f[alt, PER_LOT]
+        start = fits_labour(
+            offset, spans, r, start, run, aids.alt_skill[alt], aids.alt_heads[alt],
+            aids.skill_offset, aids.skill_steps, held, num_held,
+        )  # fmt: skip
+    return start, setup
+
+
+@njit(cache=True)
+def decode(field, sequence, count, alternate, lot_qty, floor, offset, spans, stock, aids):  # type: ignore[no-untyped-def]
     """
-    Place operations in sequence.
+    Simulate sequences; see the module.
 
     Parameters
     ----------
-    sequence
-        Operation numbers; the operations of a lot in their order.
-    chosen
-        Shape (num_operations,): index into the alternates of each operation.
-    not_before
-        Shape (num_operations,): earliest start beside the release. [min]
-    room
-        Shape (num_items + 1,): offsets of the supply list of each item.
+    field
+        The problem as arrays.
+    sequence, count
+        Operations of each machine in order.
+    alternate
+        Chosen alternate of each operation.
+    lot_qty
+        Quantity of each lot. [uom]
+    floor
+        Earliest start of each operation beside its release. [min]
+    offset, spans
+        Clock of the resources.
+    stock, aids
+        ``Materials`` and ``Helpers``.
 
     Returns
     -------
     tuple
-        ``setup_at``, ``start``, ``end`` [min] and ``station`` per operation (NEVER where it cannot
-        run), ``bought`` [uom] per operation need (quantity that nothing covers and that is bought
-        or made anew at the item's lead time) and the family before each operation.
+        Fields of ``Timing``.
     """
-    n = len(op_lot)
-    num_items = len(on_hand)
-    setup_at = np.full(n, NEVER)
-    start = np.full(n, NEVER)
-    end = np.full(n, NEVER)
-    station_of = np.full(n, -1)
-    family_before = np.full(n, -1)
-    bought = np.zeros(len(need_item))
-    most = stations.max() if len(stations) else 1
-    free = np.zeros((len(stations), most))
-    family = np.empty((len(stations), most), np.int64)
-    for r in range(len(stations)):
-        for s in range(most):
-            family[r, s] = current_family[r]
-    times = np.zeros(room[num_items])
-    amounts = np.zeros(room[num_items])
-    count = np.zeros(num_items, np.int64)
-    used = np.zeros(num_items)
-    for i in range(num_items):
-        if on_hand[i] > 0:
-            count[i] = _insert(times[room[i] :], amounts[room[i] :], count[i], -NEVER, on_hand[i])
-    for k in range(len(supply_item)):
-        i = supply_item[k]
-        count[i] = _insert(
-            times[room[i] :], amounts[room[i] :], count[i], supply_at[k], supply_qty[k]
-        )
-    lot_ready = np.zeros(len(lot_item))
-    for o in sequence:
-        lot = op_lot[o]
-        resource = alt_resource[chosen[o]]
-        earliest = max(0.0, not_before[o], lot_ready[lot])
-        if not op_fixed[o]:
-            earliest = max(earliest, lot_release[lot])
-            for k in range(need_offset[o], need_offset[o + 1]):
-                i = need_item[k]
-                at = _supply_time(
-                    times[room[i] :], amounts[room[i] :], count[i], used[i], need_qty[k]
-                )
-                if at >= NEVER:
-                    total = 0.0
-                    for j in range(count[i]):
-                        total += amounts[room[i] + j]
-                    missing = used[i] + need_qty[k] - total
-                    at = max(lead[i], 0.0)
-                    bought[k] = missing
-                    count[i] = _insert(times[room[i] :], amounts[room[i] :], count[i], at, missing)
-                    at = _supply_time(
-                        times[room[i] :], amounts[room[i] :], count[i], used[i], need_qty[k]
-                    )
-                used[i] += need_qty[k]
-                earliest = max(earliest, at)
-        best, best_end, best_begin, best_setup = -1, 2 * NEVER, NEVER, 0.0
-        for s in range(stations[resource]):
-            before = family[resource, s]
-            setup = op_setup[o]
-            if before >= 0 and op_family[o] >= 0 and before != op_family[o]:
-                setup += setup_minutes[resource, before, op_family[o]]
-            if op_fixed[o]:
-                setup = 0.0
-            begin, finish = _advance(
-                cal_offset,
-                cal_begin,
-                cal_end,
-                resource,
-                max(earliest, free[resource, s]),
-                setup + alt_minutes[chosen[o]],
-            )
-            if finish < best_end - 1e-9:
-                best, best_end, best_begin, best_setup = s, finish, begin, setup
-        if best < 0 or best_end >= NEVER:
-            lot_ready[lot] = NEVER
+    n, machines = len(field.op_i), len(field.machine)
+    setup_at, start_out = np.full(n, NEVER), np.full(n, NEVER)
+    end, before_out = np.full(n, NEVER), np.full(n, -1, np.int64)
+    order = sequence.copy()
+    times, amounts, events = stock.at.copy(), stock.qty.copy(), stock.count.copy()
+    used, bought = np.zeros(len(events)), np.zeros(len(events))
+    tool_free = aids.tool_free.copy()
+    held = np.zeros((16, 4))
+    num_held = 0
+    head = np.zeros(machines, np.int64)
+    worked = np.zeros(machines)
+    family = field.machine[:, 1].copy()
+    candidate = np.zeros(machines)
+    purchases = np.zeros((64, 3))
+    num_purchases = 0
+    left = 0
+    for m in range(machines):
+        left += count[m]
+        if count[m] == 0:
+            candidate[m] = 2 * NEVER
+    while left > 0:
+        m = 0
+        for other in range(1, machines):
+            if candidate[other] < candidate[m]:
+                m = other
+        if candidate[m] >= NEVER:
+            found = False
+            for other in range(machines):  # nothing can go on: let a blocked line skip ahead
+                for k in range(head[other], count[other]):
+                    o = order[other, k]
+                    at, begin, setup = when(
+                        field, offset, spans, o, other, alternate, worked[other], family[other],
+                        floor, lot_qty, end, tool_free, held, num_held, aids, stock, times,
+                        amounts, events, used, bought,
+                    )  # fmt: skip
+                    if at < NEVER:
+                        for j in range(k, head[other], -1):
+                            order[other, j] = order[other, j - 1]
+                        order[other, head[other]] = o
+                        candidate[other] = at
+                        found = True
+                        break
+            if not found:
+                break
             continue
-        family_before[o] = family[resource, best]
-        setup_at[o] = best_begin
-        station_of[o] = best
-        if best_setup > 0:
-            _, after = _advance(cal_offset, cal_begin, cal_end, resource, best_begin, best_setup)
-            begun, finish = _advance(
-                cal_offset, cal_begin, cal_end, resource, after, alt_minutes[chosen[o]]
-            )
-            start[o] = begun
-        else:
-            start[o] = best_begin
-        end[o] = best_end
-        free[resource, best] = best_end
-        if op_family[o] >= 0:
-            family[resource, best] = op_family[o]
-        lot_ready[lot] = best_end
-        if o + 1 == n or op_lot[o + 1] != lot:
-            i = lot_item[lot]
-            count[i] = _insert(
-                times[room[i] :], amounts[room[i] :], count[i], best_end, lot_qty[lot]
-            )
-    return setup_at, start, end, station_of, bought, family_before
+        o = order[m, head[m]]
+        at, begin, setup = when(
+            field, offset, spans, o, m, alternate, worked[m], family[m], floor, lot_qty, end,
+            tool_free, held, num_held, aids, stock, times, amounts, events, used, bought,
+        )  # fmt: skip
+        if at > candidate[m] + 1e-9:
+            candidate[m] = at
+            continue
+        r = field.machine[m, 0]
+        alt = alternate[o]
+        lot = field.op_i[o, LOT]
+        run = field.alt_f[alt, PER_UNIT] * lot_qty[lot] + field.alt_f[alt, PER_LOT]
+        start_out[o] = at
+        setup_at[o] = at if setup <= 0 else start_at(offset, spans, r, begin - setup)
+        finish = begin + run
+        end[o] = end_at(offset, spans, r, finish) if run > 0 else at
+        before_out[o] = family[m]
+        worked[m] = finish
+        if field.op_i[o, FAMILY] >= 0:
+            family[m] = field.op_i[o, FAMILY]
+        for k in range(field.op_i[o, NEED_COUNT]):
+            need = field.op_i[o, NEED_FIRST] + k
+            i = stock.need_item[need]
+            qty = field.need_f[need, 0] * lot_qty[lot] + field.need_f[need, 1]
+            used[i] += qty
+            have = bought[i]
+            for e in range(events[i]):
+                if times[stock.offset[i] + e] <= at:
+                    have += amounts[stock.offset[i] + e]
+            if have < used[i] - 1e-6:
+                if num_purchases == len(purchases):
+                    purchases = np.concatenate((purchases, np.zeros_like(purchases)))
+                purchases[num_purchases, 0] = o
+                purchases[num_purchases, 1] = need
+                purchases[num_purchases, 2] = used[i] - have
+                num_purchases += 1
+                bought[i] += used[i] - have
+        tool = aids.alt_tool[alt]
+        if tool >= 0:
+            slot = aids.tool_offset[tool]
+            for k in range(aids.tool_offset[tool], aids.tool_offset[tool + 1]):
+                if tool_free[k] < tool_free[slot]:
+                    slot = k
+            tool_free[slot] = end[o]
+        if aids.alt_skill[alt] >= 0 and aids.alt_heads[alt] > 0:
+            held, num_held = hold_labour(
+                offset, spans, r, begin, run, aids.alt_skill[alt], aids.alt_heads[alt], held,
+                num_held,
+            )  # fmt: skip
+        left -= 1
+        head[m] += 1
+        candidate[m] = at if head[m] < count[m] else 2 * NEVER
+        supplies = False
+        if field.op_i[o, IS_LAST] == 1:
+            i = field.lot_i[lot, ITEM]
+            if stock.is_component[i]:
+                events[i] = supply_insert(
+                    times[stock.offset[i] :], amounts[stock.offset[i] :], events[i], end[o],
+                    lot_qty[lot],
+                )  # fmt: skip
+                supplies = True
+        if supplies or field.op_i[o, NEXT] >= 0:
+            for other in range(machines):
+                if head[other] < count[other]:
+                    candidate[other] = min(candidate[other], at)
+    bought_rows = purchases[:num_purchases].copy()
+    return setup_at, start_out, end, before_out, bought_rows
+
+
+@njit(cache=True)
+def when(
+    field, offset, spans, o, m, alternate, worked, before, floor, lot_qty, end, tool_free, held,
+    num_held, aids, stock, times, amounts, events, used, bought,
+):  # fmt: skip  # type: ignore[no-untyped-def]
+    """Return run start as an instant and in worked minutes, and set-up minutes, of a head."""
+    r = field.machine[m, 0]
+    lot = field.op_i[o, LOT]
+    at = max(floor[o], field.op_f[o, FLOOR])
+    previous = field.op_i[o, PREVIOUS]
+    if previous >= 0:
+        if end[previous] >= NEVER / 2:
+            return 2 * NEVER, -1.0, 0.0
+        at = max(at, end[previous] + field.alt_f[alternate[previous], QUEUE])
+    for k in range(field.op_i[o, NEED_COUNT]):
+        need = field.op_i[o, NEED_FIRST] + k
+        i = stock.need_item[need]
+        qty = field.need_f[need, 0] * lot_qty[lot] + field.need_f[need, 1]
+        ready = covered_at(
+            times[stock.offset[i] :], amounts[stock.offset[i] :], events[i], bought[i],
+            used[i] + qty, stock.lead[i],
+        )  # fmt: skip
+        if ready >= NEVER / 2:
+            return 2 * NEVER, -1.0, 0.0
+        at = max(at, ready)
+    begin, setup = line_start(
+        field, offset, spans, o, r, alternate[o], worked, before, at, lot_qty[lot], tool_free,
+        held, num_held, aids,
+    )  # fmt: skip
+    if begin < 0:
+        return 2 * NEVER, -1.0, setup
+    alt = alternate[o]
+    run = field.alt_f[alt, PER_UNIT] * lot_qty[lot] + field.alt_f[alt, PER_LOT]
+    instant = start_at(offset, spans, r, begin)
+    if instant >= NEVER / 2 or end_at(offset, spans, r, begin + run) >= NEVER / 2:
+        return 2 * NEVER, -1.0, setup
+    return instant, begin, setup
 
 
 def run_decode(
-    problem: Problem, sequence: np.ndarray, chosen: np.ndarray, not_before: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Decode a sequence on a problem; see :func:`decode`."""
-    return tuple(  # type: ignore[return-value]
-        decode(
-            sequence,
-            chosen,
-            not_before,
-            problem.calendar.offset,
-            problem.calendar.begin,
-            problem.calendar.end,
-            problem.stations,
-            problem.current_family,
-            problem.setup_minutes,
-            problem.lot_item,
-            problem.lot_qty,
-            problem.lot_release,
-            problem.op_lot,
-            problem.op_family,
-            problem.op_fixed,
-            problem.op_setup,
-            problem.alt_resource,
-            problem.alt_minutes,
-            problem.need_offset,
-            problem.need_item,
-            problem.need_qty,
-            problem.on_hand,
-            problem.item_lead_minutes,
-            problem.supply_item,
-            problem.supply_at,
-            problem.supply_qty,
-            supply_room(problem),
-        )
+    problem: Problem,
+    field: Field,
+    clock: Clock,
+    sequence: np.ndarray,
+    count: np.ndarray,
+    alternate: np.ndarray,
+    lot_qty: np.ndarray,
+    floor: np.ndarray,
+    expedited: np.ndarray | None = None,
+) -> Timing:
+    """Decode sequences on a problem; see :func:`decode`."""
+    if expedited is None:
+        expedited = np.zeros(len(problem.supply_item) + len(problem.item_ids), bool)
+    found = decode(
+        field,
+        sequence,
+        count,
+        alternate,
+        lot_qty,
+        floor.copy(),
+        clock.offset,
+        clock.spans,
+        materials(problem, field, expedited),
+        helpers(problem),
     )
-
-
-def supply_room(problem: Problem) -> np.ndarray:
-    """Return offsets of a list per item, large enough for stock, receipts, lots and purchases."""
-    items = len(problem.item_ids)
-    size = np.full(items, 2)
-    size += np.bincount(problem.supply_item, minlength=items)
-    size += np.bincount(problem.lot_item, minlength=items)
-    size += np.bincount(problem.need_item, minlength=items)
-    return np.concatenate([[0], np.cumsum(size)])
+    return Timing(*found)

@@ -1,0 +1,572 @@
+"""
+What a move costs: only what it touches is simulated again.
+
+After a move, each machine that it changed is swept from the changed position until its times agree
+with the old ones; operations that wait for what has moved (the next in the lot, consumers of the
+lot) make their machines dirty in turn. New times stand in ``Scratch`` until the move is accepted.
+Purchased components are not waited for here: what is taken before it is there costs a penalty, by
+the bucket (time between two supplies) in which the run starts.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from soe_lib.schedule.clock import end_at, start_at, worked_at
+from soe_lib.schedule.work import (
+    ALTERNATE,
+    BASE_RESOURCE,
+    BUCKET_FIRST,
+    CAP,
+    COST,
+    DUE,
+    DUE_AT,
+    END,
+    FAMILY,
+    FIXED_SETUP,
+    FLAT,
+    FLOOR,
+    FREE,
+    HOLD_RATE,
+    HOLDING,
+    IS_LAST,
+    ITEM,
+    LAST_BUCKET,
+    LINKED,
+    LOST,
+    LOST_AFTER,
+    LOT,
+    MACHINE,
+    NEED_COUNT,
+    NEED_FIRST,
+    NEXT,
+    PER_DAY,
+    PER_LOT,
+    PER_UNIT,
+    PER_WEEK,
+    PREFERENCE,
+    PREVIOUS,
+    QUEUE,
+    RANK,
+    RELEASE,
+    RUN,
+    START,
+    STAYS,
+    UNREST,
+    Field,
+    State,
+)
+
+INFEASIBLE = 1e30
+EARLY_SCALE = 5 * 1440.0
+"""Earliness at which stock counts at its price; quadratic, since only evenly early work can be
+started late afterwards. [min]"""
+PREFERENCE_PRICE = 0.01
+"""Price of one step of preference: decides between equals. [money]"""
+
+# Scratch.number
+STAMP, TOUCHED, DIRTY, NEED_LOG, COMPONENTS, ORDERS, USE_LOG = range(7)
+# Scratch.money
+LOCAL, SHORT, RAMP, SPLIT_ORDERS, RUNNING = range(5)
+
+
+class Scratch(NamedTuple):
+    """Times and costs on trial, and what has to be undone when a move is rejected."""
+
+    trial: np.ndarray  # start, end, cost
+    stamp: np.ndarray
+    touched: np.ndarray
+    dirty_from: np.ndarray
+    dirty_to: np.ndarray
+    dirty: np.ndarray
+    need_log: np.ndarray  # need, bucket before
+    use_log: np.ndarray  # bucket
+    use_qty: np.ndarray
+    component_stamp: np.ndarray
+    component: np.ndarray
+    component_cost: np.ndarray
+    order_stamp: np.ndarray
+    order_list: np.ndarray
+    order_cost: np.ndarray
+    machine_cost: np.ndarray
+    number: np.ndarray
+    money: np.ndarray
+
+
+def scratch(field: Field, state: State) -> Scratch:
+    """Return empty scratch for a problem."""
+    ops, machines = len(field.op_i), len(field.machine)
+    items = len(field.bucket_offset) - 1
+    needs = len(state.bucket_of)
+    return Scratch(
+        trial=np.zeros((ops, 3)),
+        stamp=np.zeros(ops, np.int64),
+        touched=np.zeros(ops + 1, np.int64),
+        dirty_from=np.full(machines, -1, np.int64),
+        dirty_to=np.full(machines, -1, np.int64),
+        dirty=np.zeros(machines + 1, np.int64),
+        need_log=np.zeros((8 * needs + 64, 2), np.int64),
+        use_log=np.zeros(16 * needs + 64, np.int64),
+        use_qty=np.zeros(16 * needs + 64),
+        component_stamp=np.zeros(items, np.int64),
+        component=np.zeros(items + 1, np.int64),
+        component_cost=np.zeros(items),
+        order_stamp=np.zeros(field.orders, np.int64),
+        order_list=np.zeros(field.orders + 1, np.int64),
+        order_cost=np.zeros(field.orders),
+        machine_cost=np.zeros(machines),
+        number=np.zeros(8, np.int64),
+        money=np.zeros(8),
+    )
+
+
+@njit(cache=True, _nrt=False, inline="always")
+def clause_cost(order, d, minutes):  # type: ignore[no-untyped-def]
+    """Return what ``minutes`` of lateness of an order line cost by its clause. [money]"""
+    days = minutes / 1440.0
+    if days <= 1e-9:
+        return 0.0
+    beyond = days - order[d, FREE]
+    cost = 0.0
+    if beyond > 1e-9:
+        cost = order[d, FLAT] + order[d, PER_DAY] * beyond
+        if order[d, PER_WEEK] > 0:
+            cost += order[d, PER_WEEK] * np.ceil(beyond / 7.0 - 1e-9)
+        cost = min(cost, order[d, CAP])
+    if days > order[d, LOST_AFTER]:
+        cost += order[d, LOST]
+    return cost
+
+
+@njit(cache=True, _nrt=False)
+def op_end(s, x, o):  # type: ignore[no-untyped-def]
+    """Return the end of an operation on trial, in worked minutes of its resource."""
+    return x.trial[o, 1] if x.stamp[o] == x.number[STAMP] else s.op[o, END]
+
+
+@njit(cache=True, _nrt=False)
+def lot_end(f, s, x, lot):  # type: ignore[no-untyped-def]
+    """Return the instant at which a lot is in stock, on trial. [min]"""
+    o = f.lot_i[lot, 0] + f.lot_i[lot, 1] - 1
+    if s.place[o, MACHINE] < 0:
+        return 1e15
+    r = f.machine[s.place[o, MACHINE], 0]
+    return end_at(f.clock_offset, f.clock, r, op_end(s, x, o))
+
+
+@njit(cache=True, _nrt=False)
+def linked_floor(f, s, x, o):  # type: ignore[no-untyped-def]
+    """Return the instant before which what an operation waits for is not there. [min]"""
+    at = 0.0
+    before = f.op_i[o, PREVIOUS]
+    if before >= 0 and s.place[before, MACHINE] >= 0:
+        r = f.machine[s.place[before, MACHINE], 0]
+        queue = f.alt_f[s.place[before, ALTERNATE], QUEUE]
+        at = end_at(f.clock_offset, f.clock, r, op_end(s, x, before)) + queue
+    t = f.orders + o
+    for j in range(f.target_offset[t], f.target_offset[t + 1]):
+        if s.job_lot[j] >= 0:
+            at = max(at, lot_end(f, s, x, s.job_lot[j]))
+        else:
+            at = max(at, s.job_time[j])
+    return at
+
+
+@njit(cache=True, _nrt=False)
+def late_cost(f, s, x, lot, at):  # type: ignore[no-untyped-def]
+    """Return the cost of lateness of the order lines of a lot that is ready at an instant."""
+    cost = 0.0
+    j = s.lot_job[lot]
+    while j >= 0:
+        d = f.job_target[j]
+        if d < f.orders:
+            if f.target_offset[d + 1] - f.target_offset[d] == 1:
+                cost += clause_cost(f.order, d, at - f.order[d, DUE_AT])
+            elif x.order_stamp[d] != x.number[STAMP]:
+                x.order_stamp[d] = x.number[STAMP]
+                x.order_list[x.number[ORDERS]] = d
+                x.number[ORDERS] += 1
+        j = s.job_next[j]
+    return cost
+
+
+@njit(cache=True, _nrt=False)
+def mark(s, x, o):  # type: ignore[no-untyped-def]
+    """Have the machine of an operation swept from it on."""
+    m = s.place[o, MACHINE]
+    if m < 0:
+        return
+    for k in range(s.count[m]):
+        if s.sequence[m, k] == o:
+            mark_range(x, m, k, k)
+            return
+
+
+@njit(cache=True, _nrt=False)
+def mark_range(x, m, first, last):  # type: ignore[no-untyped-def]
+    """Have a machine swept from ``first``, at least to ``last``."""
+    if x.dirty_from[m] < 0:
+        x.dirty_from[m] = first
+        x.dirty_to[m] = last
+        x.dirty[x.number[DIRTY]] = m
+        x.number[DIRTY] += 1
+    else:
+        x.dirty_from[m] = min(x.dirty_from[m], first)
+        x.dirty_to[m] = max(x.dirty_to[m], last)
+
+
+@njit(cache=True, _nrt=False)
+def use(f, s, x, o, r, start):  # type: ignore[no-untyped-def]
+    """Enter the components of an operation into the buckets in which its run starts."""
+    lot = f.op_i[o, LOT]
+    for k in range(f.op_i[o, NEED_COUNT]):
+        need = f.op_i[o, NEED_FIRST] + k
+        c = f.need_bucket[need]
+        if c < 0:
+            continue
+        b = f.bucket_offset[c + 1] - 1
+        while f.bucket_w[r, b] > start + 1e-6 and b > f.bucket_offset[c]:
+            b -= 1
+        change_bucket(f, s, x, o, lot, k, need, c, b)
+
+
+@njit(cache=True, _nrt=False)
+def change_bucket(f, s, x, o, lot, k, need, c, b):  # type: ignore[no-untyped-def]
+    """Move one need to bucket ``b`` (-1: out of all) and note it."""
+    own = f.op_i[o, BUCKET_FIRST] + k
+    old = s.bucket_of[own]
+    if old == b:
+        return
+    qty = f.need_f[need, 0] * s.lot_qty[lot] + f.need_f[need, 1]
+    n = x.number[NEED_LOG]
+    x.need_log[n, 0] = own
+    x.need_log[n, 1] = old
+    x.number[NEED_LOG] = n + 1
+    s.bucket_of[own] = b
+    u = x.number[USE_LOG]
+    if old >= 0:
+        s.used[old] -= qty
+        x.use_log[u] = old
+        x.use_qty[u] = -qty
+        u += 1
+    if b >= 0:
+        s.used[b] += qty
+        x.use_log[u] = b
+        x.use_qty[u] = qty
+        u += 1
+    x.number[USE_LOG] = u
+    if x.component_stamp[c] != x.number[STAMP]:
+        x.component_stamp[c] = x.number[STAMP]
+        x.component[x.number[COMPONENTS]] = c
+        x.number[COMPONENTS] += 1
+
+
+@njit(cache=True, _nrt=False)
+def take_out(f, s, x, o):  # type: ignore[no-untyped-def]
+    """Take the components of an operation out of all buckets (its quantity or clock changes)."""
+    lot = f.op_i[o, LOT]
+    for k in range(f.op_i[o, NEED_COUNT]):
+        need = f.op_i[o, NEED_FIRST] + k
+        c = f.need_bucket[need]
+        if c >= 0:
+            change_bucket(f, s, x, o, lot, k, need, c, -1)
+
+
+@njit(cache=True, _nrt=False)
+def shortage(f, s, c):  # type: ignore[no-untyped-def]
+    """Return what the shortages of a component cost, before the ramp. [money]"""
+    cost = 0.0
+    total = 0.0
+    for b in range(f.bucket_offset[c], f.bucket_offset[c + 1]):
+        total += s.used[b]
+        lacking = total - s.room[b]
+        if lacking > 1e-6:
+            cost += lacking * f.bucket_price[b]
+    return cost
+
+
+@njit(cache=True, _nrt=False)
+def set_trial(x, o, start, end, cost):  # type: ignore[no-untyped-def]
+    """Note times and cost of an operation on trial."""
+    if x.stamp[o] != x.number[STAMP]:
+        x.stamp[o] = x.number[STAMP]
+        x.touched[x.number[TOUCHED]] = o
+        x.number[TOUCHED] += 1
+    x.trial[o, 0] = start
+    x.trial[o, 1] = end
+    x.trial[o, 2] = cost
+
+
+@njit(cache=True, _nrt=False)
+def sweep(f, s, x, m, limit):  # type: ignore[no-untyped-def]
+    """
+    Simulate a machine from its dirty position until nothing changes; False: too dear or a cycle.
+    """
+    first, must = x.dirty_from[m], x.dirty_to[m]
+    x.dirty_from[m] = -1
+    now = x.number[STAMP]
+    r = f.machine[m, 0]
+    worked = 0.0
+    family = f.machine[m, 1]
+    ranked = -1
+    if first > 0:
+        worked = op_end(s, x, s.sequence[m, first - 1])
+        k = first - 1
+        while k >= 0 and f.op_i[s.sequence[m, k], FAMILY] < 0:
+            k -= 1
+        if k >= 0:
+            family = f.op_i[s.sequence[m, k], FAMILY]
+        if f.has_unrest:
+            k = first - 1
+            while k >= 0 and f.op_i[s.sequence[m, k], RANK] < 0:
+                k -= 1
+            if k >= 0:
+                ranked = s.sequence[m, k]
+    rest = x.machine_cost[m]
+    alone = x.number[DIRTY] == 0
+    for k in range(first, s.count[m]):
+        o = s.sequence[m, k]
+        own = f.op_i[o, FAMILY]
+        setup = f.op_f[o, FIXED_SETUP]
+        if own >= 0:
+            if family >= 0 and family != own and f.op_i[o, STAYS] != 2:
+                setup += f.setup[r, family, own]
+            family = own
+        start = worked + setup
+        if start < s.op[o, RELEASE]:
+            start = s.op[o, RELEASE]
+        if s.place[o, LINKED] == 1:
+            start = max(start, worked_at(f.clock_offset, f.clock, r, linked_floor(f, s, x, o)))
+        end = start + s.op[o, RUN]
+        known = x.stamp[o] == now
+        old_start = x.trial[o, 0] if known else s.op[o, START]
+        old_end = x.trial[o, 1] if known else s.op[o, END]
+        old_cost = x.trial[o, 2] if known else s.op[o, COST]
+        cost = setup * f.change_cost[r]
+        if f.has_unrest:
+            cost += unrest(f, s, o, r, ranked)
+            if f.op_i[o, RANK] >= 0:
+                ranked = o
+        cost += PREFERENCE_PRICE * f.alt_f[s.place[o, ALTERNATE], PREFERENCE]
+        if f.op_i[o, IS_LAST] == 1:
+            if end > s.op[o, DUE] + 1e-9:
+                at = end_at(f.clock_offset, f.clock, r, end)
+                cost += late_cost(f, s, x, f.op_i[o, LOT], at)
+            elif s.op[o, HOLD_RATE] > 0:
+                early = s.op[o, DUE] - end
+                cost += s.op[o, HOLD_RATE] * early * early / EARLY_SCALE
+        fresh = f.op_i[o, NEED_COUNT] > 0 and s.bucket_of[f.op_i[o, BUCKET_FIRST]] < 0
+        late_both = start >= s.op[o, LAST_BUCKET] and old_start >= s.op[o, LAST_BUCKET]
+        if fresh or (start != old_start and not late_both):
+            use(f, s, x, o, r, start)
+        set_trial(x, o, start, end, cost)
+        x.money[RUNNING] += cost - old_cost
+        rest -= old_cost
+        if end != old_end or fresh:
+            if not pass_on(f, s, x, o, m, k):
+                return False
+            if x.dirty_from[m] >= 0:
+                must = max(must, x.dirty_to[m])
+        if x.money[RUNNING] > limit + rest and alone and x.number[DIRTY] == 0:
+            return False
+        if k >= must and end == old_end and (own >= 0 or family < 0):
+            if not f.has_unrest or f.op_i[o, RANK] >= 0:
+                break
+        worked = end
+    if x.dirty_from[m] >= 0:  # marked while it was swept: done in the same sweep
+        x.dirty_from[m] = -1
+        n = 0
+        for k in range(x.number[DIRTY]):
+            if x.dirty[k] != m:
+                x.dirty[n] = x.dirty[k]
+                n += 1
+        x.number[DIRTY] = n
+    return True
+
+
+@njit(cache=True, _nrt=False)
+def unrest(f, s, o, r, ranked):  # type: ignore[no-untyped-def]
+    """Return the price of an operation that is not where it was published. [money]"""
+    price = f.op_f[o, UNREST]
+    if price <= 0 or f.op_i[o, RANK] < 0:
+        return 0.0
+    if s.place[o, BASE_RESOURCE] != r:
+        return price
+    if ranked >= 0 and s.place[ranked, BASE_RESOURCE] == r:
+        if f.op_i[ranked, RANK] > f.op_i[o, RANK]:
+            return min(price, f.op_f[ranked, UNREST])
+    return 0.0
+
+
+@njit(cache=True, _nrt=False)
+def pass_on(f, s, x, o, m, k):  # type: ignore[no-untyped-def]
+    """Mark what waits for an operation; False where it stands before it on the same machine."""
+    following = f.op_i[o, NEXT]
+    if following >= 0:
+        if s.place[following, MACHINE] == m and not later(s, m, following, k):
+            return False
+        mark(s, x, following)
+    elif f.op_i[o, IS_LAST] == 1:
+        j = s.lot_job[f.op_i[o, LOT]]
+        while j >= 0:
+            t = f.job_target[j]
+            if t >= f.orders:
+                consumer = t - f.orders
+                if s.place[consumer, MACHINE] == m and not later(s, m, consumer, k):
+                    return False
+                mark(s, x, consumer)
+            j = s.job_next[j]
+    return True
+
+
+@njit(cache=True, _nrt=False)
+def later(s, m, o, k):  # type: ignore[no-untyped-def]
+    """Return whether an operation stands after position ``k`` of a machine."""
+    for j in range(k + 1, s.count[m]):
+        if s.sequence[m, j] == o:
+            return True
+    return False
+
+
+@njit(cache=True, _nrt=False)
+def evaluate(f, s, x, limit):  # type: ignore[no-untyped-def]
+    """
+    Simulate all dirty machines and return the change of cost; INFEASIBLE when above ``limit``.
+    """
+    machines = len(f.machine)
+    most = 20 * machines + 200
+    slack = x.money[SHORT] * x.money[RAMP] + x.money[SPLIT_ORDERS]
+    while x.number[DIRTY] > 0:
+        best = 0
+        if x.number[DIRTY] > 1:
+            when = 1e300
+            for k in range(x.number[DIRTY]):
+                m = x.dirty[k]
+                at = 0.0
+                if x.dirty_from[m] < s.count[m]:
+                    o = s.sequence[m, x.dirty_from[m]]
+                    at = start_at(f.clock_offset, f.clock, f.machine[m, 0], s.op[o, START])
+                else:
+                    at = -1.0
+                if at < when:
+                    when = at
+                    best = k
+        m = x.dirty[best]
+        x.number[DIRTY] -= 1
+        x.dirty[best] = x.dirty[x.number[DIRTY]]
+        if not sweep(f, s, x, m, limit + slack):
+            return INFEASIBLE
+        most -= 1
+        if most < 0:
+            return INFEASIBLE
+    delta = 0.0
+    for k in range(x.number[TOUCHED]):
+        o = x.touched[k]
+        delta += x.trial[o, 2] - s.op[o, COST]
+    short = 0.0
+    for k in range(x.number[COMPONENTS]):
+        c = x.component[k]
+        short += shortage(f, s, c) - x.component_cost[c]
+    split = 0.0
+    for k in range(x.number[ORDERS]):
+        d = x.order_list[k]
+        split += split_cost(f, s, x, d) - x.order_cost[d]
+    return delta + short * x.money[RAMP] + split
+
+
+@njit(cache=True, _nrt=False)
+def split_cost(f, s, x, d):  # type: ignore[no-untyped-def]
+    """Return the cost of an order line that several lots serve: late by its last part."""
+    at = 0.0
+    for j in range(f.target_offset[d], f.target_offset[d + 1]):
+        if s.job_lot[j] >= 0:
+            at = max(at, lot_end(f, s, x, s.job_lot[j]))
+        else:
+            at = max(at, s.job_time[j])
+    if at >= 1e14:
+        return INFEASIBLE
+    return clause_cost(f.order, d, at - f.order[d, DUE_AT])
+
+
+@njit(cache=True, _nrt=False)
+def begin(x):  # type: ignore[no-untyped-def]
+    """Start a new trial."""
+    x.number[STAMP] += 1
+    for k in range(x.number[DIRTY]):
+        x.dirty_from[x.dirty[k]] = -1
+    for k in range(1, 7):
+        x.number[k] = 0
+    x.money[RUNNING] = 0.0
+
+
+@njit(cache=True, _nrt=False)
+def commit(f, s, x):  # type: ignore[no-untyped-def]
+    """Make the trial the state."""
+    for k in range(x.number[TOUCHED]):
+        o = x.touched[k]
+        m = s.place[o, MACHINE]
+        if m >= 0:
+            x.machine_cost[m] += x.trial[o, 2] - s.op[o, COST]
+        x.money[LOCAL] += x.trial[o, 2] - s.op[o, COST]
+        s.op[o, START] = x.trial[o, 0]
+        s.op[o, END] = x.trial[o, 1]
+        s.op[o, COST] = x.trial[o, 2]
+    for k in range(x.number[COMPONENTS]):
+        c = x.component[k]
+        cost = shortage(f, s, c)
+        x.money[SHORT] += cost - x.component_cost[c]
+        x.component_cost[c] = cost
+    for k in range(x.number[ORDERS]):
+        d = x.order_list[k]
+        cost = split_cost(f, s, x, d)
+        x.money[SPLIT_ORDERS] += cost - x.order_cost[d]
+        x.order_cost[d] = cost
+
+
+@njit(cache=True, _nrt=False)
+def roll_back(s, x):  # type: ignore[no-untyped-def]
+    """Undo what a trial did to the buckets, newest first."""
+    for k in range(x.number[NEED_LOG] - 1, -1, -1):
+        s.bucket_of[x.need_log[k, 0]] = x.need_log[k, 1]
+    for k in range(x.number[USE_LOG]):
+        s.used[x.use_log[k]] -= x.use_qty[k]
+    for k in range(x.number[DIRTY]):
+        x.dirty_from[x.dirty[k]] = -1
+    x.number[DIRTY] = 0
+
+
+@njit(cache=True, _nrt=False)
+def refresh(f, s, o):  # type: ignore[no-untyped-def]
+    """Compute what an operation carries on its machine: run, release, due, last bucket, holding."""
+    m = s.place[o, MACHINE]
+    r = f.machine[m, 0]
+    alt = s.place[o, ALTERNATE]
+    lot = f.op_i[o, LOT]
+    s.op[o, RUN] = f.alt_f[alt, PER_UNIT] * s.lot_qty[lot] + f.alt_f[alt, PER_LOT]
+    floor = max(f.op_f[o, FLOOR], s.floor_at[o])
+    s.op[o, RELEASE] = worked_at(f.clock_offset, f.clock, r, floor)
+    last = -1.0
+    for k in range(f.op_i[o, NEED_COUNT]):
+        c = f.need_bucket[f.op_i[o, NEED_FIRST] + k]
+        if c >= 0:
+            last = max(last, f.bucket_w[r, f.bucket_offset[c + 1] - 1])
+    s.op[o, LAST_BUCKET] = last
+    s.op[o, DUE] = 1e18
+    s.op[o, HOLD_RATE] = 0.0
+    if f.op_i[o, IS_LAST] == 1:
+        due = 1e17
+        j = s.lot_job[lot]
+        while j >= 0:
+            d = f.job_target[j]
+            if d < f.orders:
+                if f.target_offset[d + 1] - f.target_offset[d] > 1:
+                    due = -1.0
+                due = min(due, f.order[d, DUE_AT])
+            j = s.job_next[j]
+        if due < 1e16:
+            s.op[o, DUE] = worked_at(f.clock_offset, f.clock, r, due) if due > 0 else -1.0
+            if due > 0:
+                s.op[o, HOLD_RATE] = s.lot_qty[lot] * f.rule[f.lot_i[lot, ITEM], HOLDING] / 1440.0

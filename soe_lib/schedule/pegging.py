@@ -1,0 +1,237 @@
+"""
+Promises: open order lines pegged to stock, receipts and lots, quantity-exact, both directions.
+
+Two ways to peg are weighed: by the order priority policy (who ranks first chooses first, and takes
+the latest supply that is still in time, so that early supply is left to those who need it), and as
+the lots were made (each lot for the lines it was planned for). The cheaper one holds, the policy
+where they cost the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from soe_lib.schedule.problem import NEVER, Clauses, Problem
+
+TINY = 1e-6
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What may be promised: item, instant it is there and expires [min], quantity, kind, name."""
+
+    item: np.ndarray
+    at: np.ndarray
+    expires: np.ndarray
+    qty: np.ndarray
+    kind: tuple[str, ...]
+    name: tuple[str, ...]
+
+
+def clause_cost(clauses: Clauses, lateness_days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return cost of lateness by clause and margin lost, per order line. [money]"""
+    beyond = lateness_days - clauses.free_days
+    is_late = (beyond > 1e-9) & (lateness_days > 1e-9)
+    weeks = np.ceil(np.maximum(beyond, 0.0) / 7.0 - 1e-9)
+    cost = clauses.flat + clauses.per_day * np.maximum(beyond, 0.0) + clauses.per_week * weeks
+    cost = np.where(is_late, np.minimum(cost, clauses.cap), 0.0)
+    return cost, np.where(lateness_days > clauses.lost_after_days, clauses.lost, 0.0)
+
+
+def supplies(
+    problem: Problem,
+    lot_item: np.ndarray,
+    lot_qty: np.ndarray,
+    lot_end: np.ndarray,
+    lot_names: list[str],
+    bought: list[tuple[int, float, float]],
+) -> Supply:
+    """Return everything that may be promised; ``bought`` are (item, qty, at) for order lines."""
+    wanted = np.zeros(len(problem.item_ids), bool)
+    wanted[problem.demand_item] = True
+    stock = np.flatnonzero(wanted & (problem.on_hand > 0))
+    dated = np.flatnonzero(wanted[problem.supply_item])
+    made = np.flatnonzero(wanted[lot_item] & (lot_end < NEVER / 2) & (lot_qty > 0))
+    shelf = problem.item_shelf_minutes[lot_item[made]]
+    item = np.concatenate(
+        [stock, problem.supply_item[dated], lot_item[made], [b[0] for b in bought]]
+    )
+    return Supply(
+        item.astype(np.int64),
+        np.concatenate(
+            [np.full(len(stock), -1.0), problem.supply_at[dated], lot_end[made],
+             [b[2] for b in bought]]
+        ),
+        np.concatenate(
+            [np.full(len(stock), NEVER), problem.supply_expires[dated],
+             np.minimum(lot_end[made] + shelf, NEVER), np.full(len(bought), NEVER)]
+        ),
+        np.concatenate(
+            [problem.on_hand[stock], problem.supply_qty[dated], lot_qty[made],
+             [b[1] for b in bought]]
+        ),
+        ("stock",) * len(stock) + ("receipt",) * len(dated) + ("lot",) * len(made)
+        + ("purchase",) * len(bought),
+        ("",) * len(stock) + tuple(str(k) for k in dated) + tuple(lot_names[k] for k in made)
+        + tuple(str(k) for k in range(len(bought))),
+    )  # fmt: skip
+
+
+def without(supply: Supply, item: np.ndarray, at: np.ndarray, qty: np.ndarray) -> Supply:
+    """
+    Return what is left of a supply when operations have taken theirs.
+
+    Each takes the latest supply that is there when its run starts, so that early supply is left
+    to order lines; what comes later can only make more choices, so this never fails when the
+    simulation has not.
+    """
+    wanted = np.zeros(int(max([0, *supply.item, *item])) + 1, bool)
+    wanted[supply.item] = True
+    taken = np.flatnonzero(wanted[item] & (qty > TINY)) if len(item) else np.zeros(0, np.int64)
+    if not len(taken):
+        return supply
+    left = supply.qty.copy()
+    of_item: dict[int, list[int]] = {}
+    for s in np.lexsort((np.arange(len(supply.at)), supply.at)).tolist():
+        if supply.kind[s] != "purchase":
+            of_item.setdefault(int(supply.item[s]), []).append(s)
+    for k in taken[np.argsort(at[taken], kind="stable")].tolist():
+        rest = float(qty[k])
+        for s in reversed(of_item.get(int(item[k]), [])):
+            if supply.at[s] <= at[k] + 1e-6 and left[s] > TINY:
+                part = min(rest, float(left[s]))
+                left[s] -= part
+                rest -= part
+                if rest <= TINY:
+                    break
+    return replace(supply, qty=np.where(left > TINY, left, 0.0))
+
+
+def peg(
+    problem: Problem, supply: Supply, planned: list[tuple[int, int, float]] | None = None
+) -> list[tuple[int, int, float]]:
+    """
+    Return pegs (demand, supply, qty).
+
+    Parameters
+    ----------
+    planned
+        Pegs that hold first, as the lots were made; the policy peg what they leave.
+    """
+    left = supply.qty.copy()
+    open_qty = problem.demand_qty.copy()
+    rows: list[tuple[int, int, float]] = []
+    for demand, s, qty in planned or ():
+        taken = min(qty, float(left[s]), float(open_qty[demand]))
+        if taken > TINY:
+            left[s] -= taken
+            open_qty[demand] -= taken
+            rows.append((demand, s, taken))
+    of_item: dict[int, list[int]] = {}
+    for s in np.lexsort((np.arange(len(supply.at)), supply.at)).tolist():
+        of_item.setdefault(int(supply.item[s]), []).append(s)
+    at, expires = supply.at.tolist(), supply.expires.tolist()
+    due = problem.demand_due.tolist()
+    for d in np.argsort(problem.demand_rank, kind="stable").tolist():
+        if open_qty[d] <= TINY:
+            continue
+        entries = of_item.get(int(problem.demand_item[d]), [])
+        in_time = [s for s in entries if at[s] <= due[d] and left[s] > TINY]
+        late = [s for s in entries if at[s] > due[d] and left[s] > TINY]
+        for s in [*reversed(in_time), *late]:
+            if open_qty[d] <= TINY:
+                break
+            if expires[s] < max(at[s], min(due[d], at[s])):
+                continue
+            taken = min(float(open_qty[d]), float(left[s]))
+            left[s] -= taken
+            open_qty[d] -= taken
+            rows.append((d, s, taken))
+    return rows
+
+
+def promised(
+    problem: Problem, supply: Supply, rows: list[tuple[int, int, float]], horizon: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return quantity, ready and leaving instants, and lateness in days, of every order line."""
+    count = len(problem.demand_qty)
+    qty, ready = np.zeros(count), np.zeros(count)
+    if rows:
+        demand = np.array([row[0] for row in rows])
+        np.add.at(qty, demand, [row[2] for row in rows])
+        np.maximum.at(ready, demand, supply.at[[row[1] for row in rows]])
+    covered = qty >= problem.demand_qty - 1e-6
+    leaves = depart(problem, np.where(covered, ready, NEVER))
+    counted = np.where(leaves < NEVER / 2, leaves, np.maximum(horizon, problem.demand_due))
+    return qty, ready, leaves, (counted - problem.demand_due) / 1440.0
+
+
+def depart(problem: Problem, ready: np.ndarray) -> np.ndarray:
+    """Return when each line leaves: at once, or with the first departure that has room, by rank."""
+    ships = problem.shipping
+    leaves = ready.copy()
+    on_lane = ships.demand_lane >= 0
+    if not on_lane.any():
+        return leaves
+    room = ships.pallets.copy()
+    for d in np.argsort(problem.demand_rank, kind="stable").tolist():
+        lane = int(ships.demand_lane[d])
+        if lane < 0 or ready[d] >= NEVER / 2:
+            continue
+        pallets = float(ships.demand_pallets[d] * problem.demand_qty[d])
+        low, high = int(ships.offset[lane]), int(ships.offset[lane + 1])
+        own = np.arange(low, high)
+        fits = own[(ships.at[low:high] >= ready[d]) & (room[low:high] >= pallets - 1e-9)]
+        if not len(fits):  # more than any departure takes: it leaves with the first that is empty
+            leaves[d] = NEVER
+            continue
+        room[fits[0]] -= pallets
+        leaves[d] = ships.at[fits[0]]
+    return leaves
+
+
+def promise_tables(
+    problem: Problem,
+    supply: Supply,
+    rows: list[tuple[int, int, float]],
+    horizon: float,
+    instants: object,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the tables of promises and of pegs; see ``Schedule``."""
+    assert callable(instants)
+    clauses = problem.clauses
+    assert clauses is not None
+    qty, ready, leaves, lateness = promised(problem, supply, rows, horizon)
+    cost, lost = clause_cost(clauses, lateness)
+    never = leaves >= NEVER / 2
+    keys = pd.DataFrame(problem.demand_keys, columns=["order_id", "line_id"], dtype="str")
+    names = pd.Series(problem.item_ids, dtype="str")
+    promises = keys.assign(
+        item_id=names.iloc[problem.demand_item].to_numpy(),
+        open_qty=problem.demand_qty,
+        due_at=instants(problem, problem.demand_due),
+        promised_qty=qty,
+        promised_at=instants(problem, np.where(never, NEVER, np.maximum(leaves, 0.0))),
+        is_covered=~never,
+        lateness_days=lateness,
+        late_cost=cost,
+        lost_margin=np.where(never, clauses.lost, lost),
+        ready_at=instants(problem, np.where(never, NEVER, np.maximum(ready, 0.0))),
+    )
+    order = sorted(rows)
+    number = np.array([row[0] for row in order], dtype=int)
+    own = np.array([row[1] for row in order], dtype=int)
+    pegging = (
+        keys.iloc[number]
+        .reset_index(drop=True)
+        .assign(
+            supply_type=pd.Series([supply.kind[s] for s in own], dtype="str"),
+            supply_id=pd.Series([supply.name[s] for s in own], dtype="str"),
+            qty=[row[2] for row in order],
+            available_at=instants(problem, np.maximum(supply.at[own], 0.0)),
+        )
+    )
+    return promises, pegging.astype({"qty": float})

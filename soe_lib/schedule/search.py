@@ -1,0 +1,161 @@
+"""
+The search: annealing from a start, cooled on the problem's own scale of cost.
+
+Iterations and seed decide the result. The temperature falls from a share of what a random bad move
+costs at the start to a small fraction of it; the price of missing components is ramped up on the
+way, so that early on the search may pass through shortages and at the end none is left.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from soe_lib.schedule.anneal import NUM_KINDS, anneal, keep_waits, settle
+from soe_lib.schedule.clock import start_at
+from soe_lib.schedule.evaluate import LOCAL, RAMP, SHORT, SPLIT_ORDERS, scratch
+from soe_lib.schedule.moves import saved
+from soe_lib.schedule.plan import Plan
+from soe_lib.schedule.problem import NEVER, Problem
+from soe_lib.schedule.tidy import MOST_PASSES, tidy
+from soe_lib.schedule.timing import Timing
+from soe_lib.schedule.work import LOT, MACHINE, RUN, START, STAYS, Field, State
+
+SHARE = np.cumsum([0.40, 0.13, 0.07, 0.06, 0.08, 0.09, 0.07, 0.02, 0.08])
+"""Probability of each kind of move, cumulative."""
+CHUNKS = 200
+TRIAL_MOVES = 2000
+RAMP_UP = 20.0
+"""Price of missing components over the first 70 % of the search, from once to this many times."""
+LAST_RAMP = 200.0
+"""And over the rest, times this: at the end nothing may be short, however little."""
+HOT = 2.0
+"""First temperature, in mean costs of delay by one mean run."""
+COLD_SHARE = 0.04
+"""Last temperature as a share of the first."""
+LONG_SEARCH = 5000.0
+"""Moves per operation from which on the full temperature pays."""
+WARM_SHARE = 0.15
+"""Share of the temperature when the search starts from an answer that it should keep to."""
+
+
+@dataclass
+class Found:
+    """Plans that the search ended with, each with its starts [min], and how it went."""
+
+    plans: list[tuple[Plan, np.ndarray]] = field(default_factory=list)
+    how: dict[str, Any] = field(default_factory=dict)
+
+
+def search(
+    problem: Problem,
+    plan: Plan,
+    timing: Timing,
+    *,
+    seed: int,
+    iterations: int,
+    time_limit: float,
+    may_reroute: bool,
+    seconds: float | None = None,
+    is_warm: bool = False,
+) -> Found:
+    """Anneal a plan; see :func:`solve.solve` for the parameters."""
+    work = plan.copy()
+    f, s = work.field, work.state
+    movable = np.flatnonzero(f.op_i[:, STAYS] == 0)
+    found = Found(how={"iterations": 0, "accepted_moves": 0, "stopped_by_clock": False})
+    if len(movable) < 1 or (iterations <= 0 and seconds is None):
+        return found
+    keep_waits(f, s, timing.start)
+    x, v = scratch(f, s), saved(f, s)
+    x.money[RAMP] = 1.0
+    if not settle(f, s, x):
+        found.how["note"] = "the start contradicts itself: kept as it is"
+        return found
+    rng = np.array([(seed + 1) * 0x9E3779B97F4A7C15 % (1 << 64) | 1], np.uint64)
+    tally = np.zeros((NUM_KINDS, 3), np.int64)
+    tidy(f, s, x, v, 0)
+    anneal(f, s, x, v, rng, movable, len(movable), 0, 1.0, 1.0, SHARE, may_reroute, tally)
+    began = time.perf_counter()  # whatever had to be compiled is
+    scale = delay_scale(problem, f, s, movable) * (WARM_SHARE if is_warm else 1.0)
+    total = iterations
+    done = 0
+    if seconds is not None:
+        anneal(
+            f, s, x, v, rng, movable, len(movable), TRIAL_MOVES, scale, scale, SHARE, may_reroute,
+            tally,
+        )  # fmt: skip
+        rate = TRIAL_MOVES / max(time.perf_counter() - began, 1e-6)
+        total = max(int(rate * seconds), TRIAL_MOVES)
+        done = TRIAL_MOVES
+    effort = min(1.0, total / len(movable) / LONG_SEARCH)
+    hot = HOT * scale * effort**0.2
+    cold = COLD_SHARE * hot
+    step = max(total // CHUNKS, 1)
+    while done < total:
+        share = done / total
+        elapsed = time.perf_counter() - began
+        limit = seconds if seconds is not None else time_limit
+        if elapsed > limit:
+            found.how["stopped_by_clock"] = True
+            break
+        if seconds is not None:
+            share = max(share, elapsed / seconds)
+        now = min(step, total - done)
+        first = hot * (cold / hot) ** share
+        last = hot * (cold / hot) ** min(1.0, share + now / total)
+        x.money[RAMP] = ramp(share)
+        anneal(f, s, x, v, rng, movable, len(movable), now, first, last, SHARE, may_reroute, tally)
+        done += now
+        if seconds is not None:
+            rate = done / max(time.perf_counter() - began, 1e-6)
+            total = max(done, int(rate * seconds))
+            step = max(total // CHUNKS, 1)
+    if problem.num_operations == 0 or not f.has_unrest:
+        tidy(f, s, x, v, MOST_PASSES)
+    found.how.update(
+        iterations=int(done),
+        accepted_moves=int(tally[:, 2].sum()),
+        moves_per_second=round(done / max(time.perf_counter() - began, 1e-9)),
+        shortage=float(x.money[SHORT]),
+        local_cost=float(x.money[LOCAL] + x.money[SPLIT_ORDERS]),
+    )
+    found.plans.append((work, starts(f, s)))
+    return found
+
+
+def ramp(share: float) -> float:
+    """Return how many times the price of missing components counts, after a share of the search."""
+    last = LAST_RAMP ** min(1.0, max(0.0, (share - 0.7) * 4.0))
+    return RAMP_UP ** min(1.0, share * 1.4) * last
+
+
+def delay_scale(problem: Problem, f: Field, s: State, movable: np.ndarray) -> float:
+    """Return what it costs to delay a mean order line by a mean run; moves trade about this."""
+    on = movable[s.place[movable, MACHINE] >= 0]
+    run = float(s.op[on, RUN].mean()) if len(on) else 1.0
+    weight = problem.demand_weight[problem.demand_weight > 0]
+    per_day = float(weight.mean()) if len(weight) else 0.0
+    return max(per_day * run / 1440.0, 0.01 * float(problem.changeover_cost.mean()), 1e-3)
+
+
+@njit(cache=True)
+def _starts(offset, spans, machine, place, op, out):  # type: ignore[no-untyped-def]
+    for o in range(len(out)):
+        m = place[o, MACHINE]
+        if m >= 0:
+            out[o] = start_at(offset, spans, machine[m, 0], op[o, START])
+
+
+def starts(f: Field, s: State) -> np.ndarray:
+    """Return the starts of all operations of a settled state. [min]"""
+    out = np.full(len(f.op_i), NEVER)
+    _starts(f.clock_offset, f.clock, f.machine, s.place, s.op, out)
+    return out
+
+
+__all__ = ["LOT", "Found", "search", "starts"]
