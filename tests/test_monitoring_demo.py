@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ import pytest
 from soe_lib.features import feature_table
 from soe_lib.kpi.backlog_flow import FLOW_TERMS, backlog_flow
 from soe_lib.kpi.value import Period, kpi_rows
+from soe_lib.monitoring.control import SERIES
 from soe_lib.monitoring.history import weekly_kpis
 from soe_lib.params import HorizonParams, Params
 from soe_lib.run import Run, open_run
 from soe_lib.snapshot import Snapshot, take_snapshot
 from soe_lib.sources import load_source
-from soe_lib.steps.monitoring import Watched, monitor_execution
+from soe_lib.steps.monitoring import Watched, monitor_execution, read_monitoring
 from soe_lib.views.blocks import Grid, Picture, as_html
 from soe_lib.views.monitoring import monitoring_page
 from soe_lib.workspace import Workspace
@@ -41,7 +43,7 @@ def mondays(tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshot, Snapsho
     return then, now
 
 
-def _run(snapshot: Snapshot, root: Path) -> Run:
+def _run(snapshot: Snapshot, root: Path, params: Params = PARAMS) -> Run:
     folder = root / "run"
     folder.mkdir(parents=True)
     content = {
@@ -49,7 +51,7 @@ def _run(snapshot: Snapshot, root: Path) -> Run:
         "cycle_id": "c",
         "as_of": snapshot.as_of.isoformat(),
         "site": "",
-        "params": PARAMS.model_dump(mode="json"),
+        "params": params.model_dump(mode="json"),
         "steps": {},
     }
     (folder / "run.json").write_text(json.dumps(content))
@@ -60,7 +62,7 @@ def _run(snapshot: Snapshot, root: Path) -> Run:
         opened.cycle_id,
         opened.as_of,
         "",
-        PARAMS,
+        params,
         Workspace(snapshot.path.parents[1]),
     )
     run.say("snapshot", {"snapshot_id": snapshot.snapshot_id, "currency": snapshot.currency})
@@ -77,14 +79,19 @@ def watched(
     return run, monitor_execution(run)
 
 
-def test_last_week_keeps_its_numbers(mondays: tuple[Snapshot, Snapshot]) -> None:
+def test_last_week_keeps_its_numbers(
+    mondays: tuple[Snapshot, Snapshot], watched: tuple[Run, Watched]
+) -> None:
     """Tests that a week measured when it ended and measured a week later is the same, all KPIs."""
-    then, now = mondays
+    then, _ = mondays
     (week,) = Period.last_weeks(then.as_of, 1, then.site_time_zone)
     first = kpi_rows(weekly_kpis(then.tables, week, PARAMS))
-    again = kpi_rows(weekly_kpis(now.tables, week, PARAMS))
-    pd.testing.assert_frame_equal(first, again)
-    assert first["value"].notna().sum() > 40
+    columns = [*SERIES, "num", "den", "n", "n_excluded", "value", "lo", "hi", "target", "status"]
+    trend = watched[1].trend
+    again = trend[trend["period_end"] == week.end_at][columns].set_index(list(SERIES))
+    before = first[columns].set_index(list(SERIES)).loc[again.index]
+    pd.testing.assert_frame_equal(before, again)
+    assert len(again) == watched[1].kpis["value"].notna().sum() > 80
 
 
 def test_the_backlog_identity_balances(mondays: tuple[Snapshot, Snapshot]) -> None:
@@ -143,6 +150,18 @@ def test_lost_hours_agree_everywhere(watched: tuple[Run, Watched]) -> None:
     assert by_operation > 0
 
 
+def test_a_finished_run_is_read_as_it_was_written(watched: tuple[Run, Watched]) -> None:
+    """Tests that what is read back from the run's tables is what was computed."""
+    run, found = watched
+    again = read_monitoring(run)
+    for field in fields(Watched):
+        before, after = getattr(found, field.name), getattr(again, field.name)
+        if isinstance(before, pd.DataFrame):
+            pd.testing.assert_frame_equal(before, after)
+        else:
+            assert before == after, field.name
+
+
 def test_page_has_the_keys_of_the_notebook(watched: tuple[Run, Watched]) -> None:
     """Tests that the page draws every key, names tables that exist and shows at most 60 rows."""
     run, found = watched
@@ -161,11 +180,13 @@ def test_supplygraph_does_what_its_level_allows(real_data: Path, tmp_path: Path)
     """Tests that fill and backlog are there, what needs a schedule is off and said to be."""
     source = real_source(real_data, "supplygraph")
     snapshot = take_snapshot(source, pd.Timestamp("2023-03-31T00:00Z"), Workspace(tmp_path / "ws"))
-    run = _run(snapshot, tmp_path)
+    run = _run(snapshot, tmp_path, Params(horizon=HorizonParams(history_weeks=1)))
     found = monitor_execution(run)
     values = found.kpis.drop_duplicates("kpi").set_index("kpi")["value"]
     assert values["backlog_qty"] > 0
     assert 0 < values["ufr"] < 100
+    assert 0 < values["days_of_supply"] < 60
+    assert values["demand_accuracy"] > 0
     assert "schedule_adherence" not in values or np.isnan(values["schedule_adherence"])
     assert any(sentence.startswith("schedule adherence: off") for sentence in found.off)
     assert found.adherence.empty

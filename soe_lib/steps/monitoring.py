@@ -67,6 +67,8 @@ def monitor_execution(run: Run) -> Watched:
     """
     Measure last week as it was known when it ended, and the weeks before it likewise.
 
+    A finished run is read, not computed.
+
     Parameters
     ----------
     run
@@ -83,6 +85,8 @@ def monitor_execution(run: Run) -> Watched:
     >>> watched.headline  # doctest: +SKIP
     'OTIF (first confirmed) was 88.4 % (412 of 466 lines) against 95 % wanted, ...'
     """
+    if run.is_complete:
+        return read_monitoring(run)
     tables, params = run.tables, run.params
     zone = run.snapshot.site_time_zone
     before, period = Period.last_weeks(run.as_of, 2, zone)
@@ -121,6 +125,33 @@ def monitor_execution(run: Run) -> Watched:
     )
     run.say("monitoring", _words(watched))
     return watched
+
+
+def read_monitoring(run: Run) -> Watched:
+    """
+    Return what a finished run's step 5 found, from its tables.
+
+    Raises
+    ------
+    soe_lib.run.RunError
+        When the run lacks one of them.
+    """
+    words = run.words("monitoring")
+    start = pd.Timestamp(words["week_start"])
+    zone = run.snapshot.site_time_zone
+    return Watched(
+        period=Period(start, start + pd.Timedelta(weeks=1), zone),
+        kpis=run.read("kpis"),
+        trend=run.read("kpi_trend"),
+        adherence=run.read("adherence_by_resource"),
+        operations=run.read("adherence_operations"),
+        losses=run.read("adherence_losses"),
+        otif_move=run.read("otif_move"),
+        off=tuple(words["off"]),
+        headline=str(words["headline"]),
+        adherence_sentence=str(words["adherence"]),
+        move_sentence=str(words["otif_move"]),
+    )
 
 
 def _off(run: Run) -> tuple[str, ...]:
