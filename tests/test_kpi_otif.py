@@ -453,6 +453,7 @@ def test_last_weeks_number_does_not_change() -> None:
         order(order_id="C", due=day(4)),
         order(order_id="D", due=day(4), ordered_qty=50.0),
         order(order_id="E", due=day(1)),
+        order(order_id="G", due=day(10)),
     ]
     then_moves = [delivery(1, 100, order_id="A"), delivery(2, 60, order_id="B")]
     then = book(*then_orders, deliveries=then_moves)
@@ -464,6 +465,8 @@ def test_last_weeks_number_does_not_change() -> None:
         order(order_id="E", due=day(1), status="cancelled", cancelled_by="customer",
               cancelled_at=at(8)),
         order(order_id="F", due=day(1), ordered_at=at(8)),
+        order(order_id="G", due=day(10), status="cancelled", cancelled_by="customer",
+              cancelled_at=at(8)),
     ]  # fmt: skip
     now_moves = [
         *then_moves,
@@ -481,10 +484,11 @@ def test_last_weeks_number_does_not_change() -> None:
     as_of = at(7, hour=5)
     for basis in ("requested", "first_confirmed", "last_confirmed"):
         policy = HOUSE.on(basis)
-        before = kpi_rows(otif(then, as_of, period(), policy))
-        again = kpi_rows(otif(now, as_of, period(), policy))
+        before = kpi_rows(otif(then, as_of, period(0, 14), policy))
+        again = kpi_rows(otif(now, as_of, period(0, 14), policy))
         pd.testing.assert_frame_equal(before, again)
         assert before.loc[0, "n"] == 5
+        assert before.loc[0, "excluded"] == "not_yet_due 1"
         assert (
             kpi_rows(otif(now, at(14, 5), period(), policy)).loc[0, "value"]
             != before.loc[0, "value"]
