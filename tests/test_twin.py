@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soe_lib.calendars import capacity_hours, weekly_buckets
@@ -379,7 +379,7 @@ def test_history_is_delivered_as_plants_deliver(today: Snapshot) -> None:
     lines = today.tables["sales_order_line"]
     lines = lines[(lines["status"] != "cancelled") & lines["first_confirmed_date"].notna()]
     due = lines["first_confirmed_date"] - pd.to_timedelta(lines["transit_days"], unit="D")
-    friday = due - pd.to_timedelta((due.dt.dayofweek - 4).clip(lower=0), unit="D")
+    friday = due - pd.to_timedelta((due.dt.day_of_week - 4).clip(lower=0), unit="D")
     issued = lines["last_goods_issue_at"].dt.tz_convert(ZONE).dt.tz_localize(None).dt.normalize()
     in_time = (lines["status"] == "completed") & (issued <= friday)
     week = friday.dt.to_period("W").dt.start_time
@@ -449,6 +449,7 @@ def test_an_incident_that_hits_nothing_is_an_error() -> None:
         hit_object(ghost, clock, {})
 
 
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 500), st.integers(1, 80)), min_size=1, max_size=8),
     st.lists(st.tuples(st.integers(0, 500), st.integers(1, 60)), max_size=5),

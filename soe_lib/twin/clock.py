@@ -171,15 +171,14 @@ def compose(
     slowed: Iterable[tuple[float, float, float]] = (),
 ) -> WorkTime:
     """Return working time from open intervals less closed ones, slower where ``slowed`` says so."""
-    ups, downs, slows = sorted(opened), sorted(closed), sorted(slowed)
+    ups, downs, slows = _union(opened), _union(closed), sorted(slowed)
     edges = sorted({edge for piece in (*ups, *downs, *slows) for edge in piece[:2]})
+    up_begin, down_begin = [u[0] for u in ups], [d[0] for d in downs]
     pieces = []
-    up_begin = [u[0] for u in ups]
     for left, right in pairwise(edges):
-        k = bisect_right(up_begin, left) - 1
-        if k < 0 or not any(u[1] >= right for u in ups[max(k - 1, 0) : k + 1]):
-            continue
-        if any(d[0] <= left and d[1] >= right for d in downs):
+        up = bisect_right(up_begin, left) - 1
+        down = bisect_right(down_begin, left) - 1
+        if up < 0 or ups[up][1] < right or (down >= 0 and downs[down][1] >= right):
             continue
         speed = 1.0
         for begin, end, factor in slows:
@@ -193,3 +192,13 @@ def compose(
         else:
             merged.append(piece)
     return WorkTime(merged)
+
+
+def _union(intervals: Iterable[Interval]) -> list[Interval]:
+    merged: list[Interval] = []
+    for begin, end in sorted(intervals):
+        if merged and begin < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((begin, end))
+    return merged
