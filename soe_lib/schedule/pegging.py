@@ -138,10 +138,13 @@ def peg(
     for d in np.argsort(problem.demand_rank, kind="stable").tolist():
         if open_qty[d] <= TINY:
             continue
-        entries = of_item.get(int(problem.demand_item[d]), [])
-        in_time = [s for s in entries if at[s] <= due[d] and left[s] > TINY]
-        late = [s for s in entries if at[s] > due[d] and left[s] > TINY]
-        for s in [*reversed(in_time), *late]:
+        entries = [s for s in of_item.get(int(problem.demand_item[d]), []) if left[s] > TINY]
+        # A new supply at its lead time is what is left when nothing real is: it takes no capacity
+        # and would hide that the lot that is planned comes late.
+        in_time = [s for s in entries if at[s] <= due[d] and supply.kind[s] != "purchase"]
+        late = [s for s in entries if at[s] > due[d] and supply.kind[s] != "purchase"]
+        new = [s for s in entries if supply.kind[s] == "purchase"]
+        for s in [*reversed(in_time), *late, *new]:
             if open_qty[d] <= TINY:
                 break
             if expires[s] < max(at[s], min(due[d], at[s])):
