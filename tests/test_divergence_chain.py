@@ -198,18 +198,17 @@ def test_what_the_plan_has_late_is_the_plan_s_divergence() -> None:
 
 
 def test_lines_that_nothing_covers_are_one_row_per_item() -> None:
-    """
-    Tests that two order lines without supply are one divergence of their item.
-
-    The engine counts a line without supply as late until the end of the horizon, which the last
-    due line sets: that one is not late itself.
-    """
+    """Tests that lines for which a new order comes too late are one divergence of their item."""
     hours = (12, 22, 100, 110, 300)
     lines = table("sales_order_line", *(due(f"S{n}", at) for n, at in enumerate(hours, 1)))
-    result = run(plant(sales_order_line=lines))
+    slow = table("item", make(lead_time_days=10.0), buy())
+    result = run(plant(sales_order_line=lines, item=slow))
     assert kinds(result.chain.roots) == {"COLA": "demand_not_covered"}
     assert result.chain.roots["deviation"].tolist() == [-1200.0]
     assert result.chain.roots["num_orders"].tolist() == [2.0]
+    assert result.orders["why"].tolist() == ["no supply planned"] * 2
+    in_time = run(plant(sales_order_line=lines))
+    assert in_time.chain.roots.empty  # a new order is there within a day
 
 
 def test_intermediates_are_pegged_through_all_levels() -> None:

@@ -204,6 +204,17 @@ def test_a_corrected_event_is_gone() -> None:
     assert rows["divergence_type"].tolist() == ["order_quantity_changed"]
 
 
+PEGS = pd.DataFrame(
+    {
+        "order_id": ["S1", "S2", "S2", "S3"],
+        "line_id": "1",
+        "supply_type": ["lot", "lot", "purchase", "stock"],
+        "qty": [40.0, 0.0, 60.0, 100.0],
+        "is_new": [False, False, True, False],
+    }
+).astype({"order_id": "str", "line_id": "str"})
+
+
 def promise(order_id: str = "S1", days: float = 1.0, **more: object) -> dict[str, object]:
     return {"order_id": order_id, "line_id": "1", "item_id": "COLA", "open_qty": 100.0,
             "due_at": ago(-2), "promised_qty": 100.0, "promised_at": ago(-2 - days),
@@ -267,8 +278,8 @@ def test_tolerance_of_order_lateness() -> None:
         sales_order_line=table("sales_order_line", order("S1"), order("S2"), order("S3")),
     )
     rows = promises(promise("S1", 4 / 24), promise("S2", 4 / 24 + 1 / 1440), promise("S3", -1.0))
-    assert late_lines(found, rows, 4.0)["order_id"].tolist() == ["S2"]
-    assert sorted(late_lines(found, rows, 0.0)["order_id"]) == ["S1", "S2"]
+    assert late_lines(found, rows, PEGS, 4.0)["order_id"].tolist() == ["S2"]
+    assert sorted(late_lines(found, rows, PEGS, 0.0)["order_id"]) == ["S1", "S2"]
 
 
 def test_lines_without_supply_are_one_divergence_per_item() -> None:
@@ -283,7 +294,7 @@ def test_lines_without_supply_are_one_divergence_per_item() -> None:
         promise("S2", 9.0, promised_qty=0.0, **gone),
         promise("S3", 9.0),
     )
-    uncovered = uncovered_items(found, late_lines(found, rows, 4.0))
+    uncovered = uncovered_items(found, late_lines(found, rows, PEGS, 4.0))
     check_contract(uncovered)
     assert uncovered["object_id"].tolist() == ["COLA"]
     assert uncovered["deviation"].tolist() == [-160.0]
@@ -307,7 +318,7 @@ def test_past_due_without_a_schedule() -> None:
     lines = past_due(found).set_index("order_id")
     assert lines.loc["OLD", "due_at"] == pd.Timestamp("2026-11-20T22:59Z")
     assert lines.loc["TODAY", "lateness_days"] < 0
-    rows = past_due_items(found, late_lines(found, lines.reset_index(), 4.0))
+    rows = past_due_items(found, late_lines(found, lines.reset_index(), PEGS, 4.0))
     check_contract(rows)
     assert rows["deviation"].tolist() == [-170.0]  # 70 of OLD, 100 of EDGE: six hours ago
     assert sorted(opened(found, rows)["order_id"]) == ["EDGE", "OLD"]

@@ -182,9 +182,12 @@ def test_scrap_of_one_day_is_not_hidden_by_a_good_week() -> None:
 
 
 def test_scrap_of_one_item_names_the_item() -> None:
-    """Tests that one bad item among good ones on a line is that item's divergence."""
+    """Tests that one bad item among good ones is its line's divergence, with the item's ratio."""
     found = scrap_facts([("W1", "FIL1", 90.0, 10.0), ("W2", "FIL1", 9900.0, 100.0)])
-    assert scrap(found)["object_id"].tolist() == ["ITEM1 on FIL1"]
+    rows = scrap(found)
+    assert rows["object_id"].tolist() == ["FIL1"]
+    assert rows["actual_value"].tolist() == [10.0]
+    assert rows["sentence"].iloc[0].startswith("scrap on FIL1 of ITEM1: 10.0 % against 1.0 %")
 
 
 def test_scrap_inside_tolerance_or_noise_is_not_reported() -> None:

@@ -114,7 +114,7 @@ def test_what_we_ordered_too_late_is_not_the_supplier_s_lateness() -> None:
 
 def test_receipts_count_all_deliveries_of_the_line() -> None:
     """Tests that a receipt before the last cycle counts, that rejects do not, and the tolerance."""
-    done = {"status": "completed"}
+    done = {"status": "completed", "required_date": "2026-11-30"}
     found = facts(
         item=table("item", buy()),
         purchase_order_line=table(
@@ -141,6 +141,31 @@ def test_receipts_count_all_deliveries_of_the_line() -> None:
     assert rows["object_id"].tolist() == ["P2/10"]
     assert rows["deviation"].tolist() == [-50.0]
     assert rows["direct_cost"].tolist() == [150.0]
+    assert len(opened(found, rows)) == 1
+
+
+@pytest.mark.parametrize(("came", "days"), [(3, None), (2, 2.0)])
+def test_a_delivery_that_came_late_is_news_once(came: int, days: float | None) -> None:
+    """Tests that a day late is inside tolerance and two are not (required: Thursday, 19 Nov)."""
+    found = facts(
+        item=table("item", buy()),
+        purchase_order_line=table(
+            "purchase_order_line", purchase(status="completed", required_date="2026-11-19")
+        ),
+        goods_receipt_event=table(
+            "goods_receipt_event",
+            {"po_id": "P1", "line_id": "10", "received_at": ago(came), "received_qty": 1000.0,
+             "rejected_qty": 0.0},
+        ),
+    )  # fmt: skip
+    rows = receipts(found)
+    if days is None:
+        assert rows.empty
+        return
+    check_contract(rows)
+    assert rows["divergence_type"].tolist() == ["receipt_late"]
+    assert rows["deviation"].tolist() == [days]
+    assert rows["act_by_at"].isna().all()
     assert len(opened(found, rows)) == 1
 
 

@@ -63,6 +63,7 @@ def orders_in_jeopardy(
         One row per (``order_id``, ``line_id``): ``customer_id``, ``customer_tier``, ``site_id``,
         ``item_id``, ``item_name``, ``family_id``, ``open_qty`` [uom], ``due_at``,
         ``promised_at`` (projected; NaT where no supply covers the line), ``is_covered``,
+        ``has_supply`` (stock, receipts and planned lots cover it),
         ``lateness_days``, ``late_cost`` [money], ``value`` [money] of the open part, ``cause_id``
         (root divergence; empty where none was found), ``num_causes``, ``why`` (in words),
         ``act_by_at``.
@@ -103,6 +104,7 @@ def orders_in_jeopardy(
             "due_at",
             "promised_at",
             "is_covered",
+            "has_supply",
             "lateness_days",
             "late_cost",
             "value",
@@ -118,7 +120,7 @@ def _act_by(facts: Facts, rows: pd.DataFrame) -> pd.Series:
     """First start of the work that a line waits for; without supply its due instant less lead."""
     lead = look_up(rows["item_id"], facts.items["lead_time_days"]).fillna(0.0).astype(float)
     last = rows["due_at"] - pd.to_timedelta(lead, unit="D")
-    at = rows["start_at"].fillna(last.where(~rows["is_covered"])).fillna(facts.as_of)
+    at = rows["start_at"].fillna(last.where(~rows["has_supply"])).fillna(facts.as_of)
     return at_least(at, facts.as_of)
 
 

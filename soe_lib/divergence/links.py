@@ -108,11 +108,11 @@ def link(
 def _late_in_plan(projection: Projection, late: pd.DataFrame) -> pd.DataFrame:
     """By the plan's own pegging where the feed has it, else by that of the projection."""
     keys = ["order_id", "line_id"]
-    rows = late[[*keys, "due_at", "lateness_days", "is_covered"]]
+    rows = late[[*keys, "due_at", "lateness_days", "has_supply"]]
     rows = rows.merge(_planned_ends(projection), on=keys)
     days = (rows["planned_at"] - rows["due_at"]).dt.total_seconds() / 86_400
     rows = rows.assign(planned_late_days=days)
-    kept = rows["is_covered"] & (days > 0) & (days >= PLAN_SHARE * rows["lateness_days"])
+    kept = rows["has_supply"] & (days > 0) & (days >= PLAN_SHARE * rows["lateness_days"])
     return rows.loc[kept, [*keys, "planned_late_days"]].reset_index(drop=True)
 
 

@@ -16,10 +16,21 @@ LATE_DAYS = 1e-6
 """Lateness below this is rounding. [days]"""
 
 
-def late_lines(facts: Facts, promises: pd.DataFrame, tolerance_hours: float) -> pd.DataFrame:
-    """Return priced promises that are later than a tolerance [h], dearest first."""
+def late_lines(
+    facts: Facts, promises: pd.DataFrame, pegging: pd.DataFrame, tolerance_hours: float
+) -> pd.DataFrame:
+    """
+    Return priced promises that are later than a tolerance [h], dearest first.
+
+    ``supplied_qty`` [uom] is what stock, receipts and planned lots of ``pegging`` cover,
+    ``has_supply`` whether that is all that is open.
+    """
     late = promises["lateness_days"] > max(tolerance_hours / 24, LATE_DAYS)
     priced = priced_lines(promises[late], facts.tables, facts.params.money)
+    real = pegging[~pegging["is_new"].astype(bool)].groupby(KEYS)["qty"].sum()
+    supplied = real.rename("supplied_qty").reset_index()
+    priced = priced.merge(supplied, on=KEYS, how="left").fillna({"supplied_qty": 0.0})
+    priced["has_supply"] = priced["supplied_qty"] >= priced["open_qty"] - 1e-6
     ordered = priced.sort_values(
         ["late_cost", "lateness_days", *KEYS], ascending=[False, False, True, True], kind="stable"
     )
@@ -47,14 +58,15 @@ def order_lateness(facts: Facts, late: pd.DataFrame, links: Links) -> pd.DataFra
     rows["severity"] = rows["lateness_days"] * 24 / tolerance
     rows["sentence"] = [
         f"order {o} of {c} ({q:,.0f} of {i}) "
-        + (f"is projected {d:.1f} days late" if covered else "has no supply planned")
+        + (f"is projected {d:.1f} days late" if covered else "has no supply planned, ")
+        + ("" if covered else f"{d:.1f} days late")
         for o, c, q, i, d, covered in zip(
             rows["object_id"],
             rows["customer_id"].fillna("?"),
             rows["open_qty"],
             named(rows["item_id"], facts.item_names),
             rows["lateness_days"],
-            rows["is_covered"],
+            rows["has_supply"],
             strict=True,
         )
     ]
@@ -76,12 +88,13 @@ def uncovered_items(facts: Facts, late: pd.DataFrame) -> pd.DataFrame:
 
     The last responsible moment is the first due instant less the item's lead time.
     """
-    open_ = late[~late["is_covered"]]
+    open_ = late[~late["has_supply"]]
     if open_.empty:
         return empty_rows()
     grouped = open_.groupby("item_id", as_index=False).agg(
         planned_value=("open_qty", "sum"),
-        actual_value=("promised_qty", "sum"),
+        actual_value=("supplied_qty", "sum"),
+        deviation_days=("lateness_days", "max"),
         num_orders=("order_id", "size"),
         due_at=("due_at", "min"),
         site_id=("site_id", "first"),
@@ -95,13 +108,15 @@ def uncovered_items(facts: Facts, late: pd.DataFrame) -> pd.DataFrame:
     grouped["severity"] = 1.0 + (facts.as_of - last).dt.total_seconds().clip(lower=0) / 86_400
     grouped["sentence"] = [
         f"{i}: {p - a:,.0f} of {p:,.0f} ordered have no supply planned "
-        f"({count_of(n, 'order line')}, first due {d:%d %b})"
-        for i, p, a, n, d in zip(
+        f"({count_of(n, 'order line')}, first due {d:%d %b}); a new order comes up to "
+        f"{x:.0f} days late"
+        for i, p, a, n, d, x in zip(
             named(grouped["item_id"], facts.item_names),
             grouped["planned_value"],
             grouped["actual_value"],
             grouped["num_orders"],
             grouped["due_at"],
+            grouped["deviation_days"],
             strict=True,
         )
     ]
@@ -124,7 +139,7 @@ def uncovered_items(facts: Facts, late: pd.DataFrame) -> pd.DataFrame:
 
 def waiting_for_receipts(late: pd.DataFrame, pegging: pd.DataFrame) -> pd.DataFrame:
     """Return the late lines of which a part waits for a purchase that comes after the promise."""
-    receipts = pegging[pegging["supply_type"] == "receipt"]
+    receipts = pegging[(pegging["supply_type"] == "receipt") & ~pegging["is_new"].astype(bool)]
     pegged = late.merge(receipts[[*KEYS, "available_at"]], on=KEYS)
     pegged = pegged[pegged["available_at"] > pegged["due_at"]]
     return pegged.sort_values("available_at", kind="stable").drop_duplicates(KEYS, keep="last")

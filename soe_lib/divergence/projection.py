@@ -39,8 +39,11 @@ class Projection:
         Its operations with ``published_end_at``, ``required_minutes`` (run and changeover) and
         ``due_by_at``: the instant by which the published schedule wanted the operation done (its
         projected end where it was never published).
-    promises, purchases, pegging
+    promises, purchases
         Tables of the schedule.
+    pegging
+        Its pegging with ``is_new``: True where nobody has planned or ordered the supply yet (the
+        engine counts a new order at its lead time).
     needs
         One row per component need: ``item_id``, ``wo_id``, ``qty`` [uom], ``at`` (projected) and
         ``wanted_at`` (published start, not before ``as_of``): when the plan wants the component.
@@ -121,7 +124,7 @@ def project(
         operations=operations,
         promises=schedule.promises,
         purchases=schedule.purchases,
-        pegging=schedule.pegging,
+        pegging=schedule.pegging.assign(is_new=_is_new(schedule)),
         needs=_wanted(needs, operations, as_of),
         planned_pegging=_planned_pegging(tables["schedule_operation"], as_of),
         notes=(*notes, *problem.notes),
@@ -174,6 +177,13 @@ def _wanted(needs: pd.DataFrame, operations: pd.DataFrame, as_of: pd.Timestamp) 
     )
     wanted = at_least(found["published_start_at"].fillna(found["at"]), as_of)
     return found.drop(columns=["published_start_at"]).assign(wanted_at=wanted)
+
+
+def _is_new(schedule: Schedule) -> pd.Series:
+    operations, pegging = schedule.operations, schedule.pegging
+    own = operations[operations["is_planned"].astype(bool)]
+    names = own["wo_id"] + "/" + own["split_no"].astype("str")
+    return (pegging["supply_type"] == "purchase") | pegging["supply_id"].isin(names.unique())
 
 
 def _planned_pegging(schedule: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -236,6 +246,7 @@ def _off(missing: tuple[str, ...]) -> Projection:
             },
             "qty": pd.Series(dtype=float),
             "available_at": pd.Series(dtype="datetime64[us, UTC]"),
+            "is_new": pd.Series(dtype=bool),
         }
     )
     needs = pd.DataFrame(

@@ -29,12 +29,12 @@ def _events(facts: Facts) -> pd.DataFrame:
 
 def scrap(facts: Facts) -> pd.DataFrame:
     """
-    Return resources, else items on a resource, that since the last cycle scrap more than usual.
+    Return resources that since the last cycle scrap more than is usual for them.
 
     Plan is the resource's own ratio before, else 100 less the routing's yield, else nothing. The
-    ratio of a day must exceed it by the tolerance and leave the binomial noise of the quantity
-    made. A resource that scraps too much with all it makes is one divergence, not one per item;
-    an item that scraps too much over the whole cycle on a resource that else does not, is one.
+    ratio of a day, or of an item over the cycle, must exceed it by the tolerance and leave the
+    binomial noise of the quantity made; actual is the ratio of those days and items. A line that
+    scraps too much with all it makes is one divergence, not one per item.
     """
     events = _events(facts)
     events = events[(events["good_qty"].fillna(0) + events["scrap_qty"].fillna(0)) > 0]
@@ -47,25 +47,51 @@ def scrap(facts: Facts) -> pd.DataFrame:
         cost=events["scrap_qty"] * look_up(events["item_id"], facts.items["std_cost"]),
         day=site_day(events["event_at"], facts.time_zone),
     )
-    days = _scrap_ratios(facts, new, ["resource_id", "day"], usual)[["resource_id", "day"]]
-    by_resource = _scrap_ratios(facts, new.merge(days), ["resource_id"], usual)
-    by_item = _scrap_ratios(facts, new, ["item_id", "resource_id"], usual)
-    by_item = by_item[~by_item["resource_id"].isin(by_resource["resource_id"])]
-    resource = named(by_resource["resource_id"], facts.resource_names)
-    item = named(by_item["item_id"], facts.item_names)
-    on = named(by_item["resource_id"], facts.resource_names)
-    parts = [
-        _scrap_rows(by_resource, by_resource["resource_id"], resource, "resource", facts),
-        _scrap_rows(
-            by_item,
-            by_item["item_id"] + " on " + by_item["resource_id"],
-            item + " on " + on,
-            "item_resource",
-            facts,
-        ),
+    chosen = pd.Series(False, index=new.index)
+    for keys in (["resource_id", "day"], ["resource_id", "item_id"]):
+        bad = pd.MultiIndex.from_frame(_scrap_ratios(facts, new, keys, usual)[keys])
+        chosen |= pd.MultiIndex.from_frame(new[keys]).isin(bad)
+    rows = _scrap_ratios(facts, new[chosen], ["resource_id"], usual)
+    if rows.empty:
+        return empty_rows()
+    rows = rows.assign(
+        object_id=rows["resource_id"],
+        site_id=look_up(rows["resource_id"], facts.resource_sites),
+        act_by_at=facts.as_of,
+    )
+    first_items = named(rows["items"].str[0], facts.item_names)
+    rows["sentence"] = [
+        f"scrap on {name}"
+        + (f" of {item}" if len(items) == 1 else f" of {count_of(len(items), 'item')}")
+        + f": {a:.1f} % against {p:.1f} % usual ({q:,.0f} units lost)"
+        for name, item, items, a, p, q in zip(
+            named(rows["resource_id"], facts.resource_names),
+            first_items,
+            rows["items"],
+            rows["actual_value"],
+            rows["planned_value"],
+            rows["scrap_qty"],
+            strict=True,
+        )
     ]
-    kept = [part for part in parts if len(part)]
-    return pd.concat(kept, ignore_index=True) if kept else empty_rows()
+    spans = [
+        {"after": first - pd.Timedelta(seconds=1), "until": last}
+        for first, last in zip(rows["first_seen_at"], rows["last_at"], strict=True)
+    ]
+    return finish(
+        rows,
+        divergence_type="scrap_above_plan",
+        subject="execution",
+        object_type="resource",
+        owner_role="operations",
+        unit="%",
+        evidence_table="work_order_progress_event",
+        evidence={
+            "resource_id": rows["resource_id"],
+            "wo_id": rows["orders"],
+            "event_at": pd.Series(spans, index=rows.index, dtype="object"),
+        },
+    )
 
 
 def _scrap_ratios(
@@ -95,49 +121,6 @@ def _scrap_ratios(
     rows["direct_cost"] = rows["cost"] * gap / rows["actual_value"].where(rows["scrap_qty"] > 0)
     rows["severity"] = gap / max(tolerance, 1e-9)
     return rows[(gap > tolerance) & (gap > SIGMAS * noise)]
-
-
-def _scrap_rows(
-    rows: pd.DataFrame, ids: pd.Series, names: pd.Series, object_type: str, facts: Facts
-) -> pd.DataFrame:
-    rows = rows.assign(
-        object_id=ids,
-        site_id=look_up(rows["resource_id"], facts.resource_sites),
-        act_by_at=facts.as_of,
-    )
-    rows["sentence"] = [
-        f"scrap of {name}: {a:.1f} % against {p:.1f} % usual ({q:,.0f} units lost"
-        + (f", {count_of(len(items), 'item')})" if object_type == "resource" else ")")
-        for name, a, p, q, items in zip(
-            names,
-            rows["actual_value"],
-            rows["planned_value"],
-            rows["scrap_qty"],
-            rows["items"],
-            strict=True,
-        )
-    ]
-    return finish(
-        rows,
-        divergence_type="scrap_above_plan",
-        subject="execution",
-        object_type=object_type,
-        owner_role="operations",
-        unit="%",
-        evidence_table="work_order_progress_event",
-        evidence={
-            "resource_id": rows["resource_id"],
-            "wo_id": rows["orders"],
-            "event_at": pd.Series(
-                [
-                    {"after": first - pd.Timedelta(seconds=1), "until": last}
-                    for first, last in zip(rows["first_seen_at"], rows["last_at"], strict=True)
-                ],
-                index=rows.index,
-                dtype="object",
-            ),
-        },
-    )
 
 
 def slow_running(facts: Facts) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def _figures(facts: Facts, baseline: Baseline, chained: Chain) -> dict[str, Any]
         "num_late_lines": len(late),
         "num_in_jeopardy": len(baseline.late),
         "num_late_customers": int(late["customer_id"].nunique()) if len(late) else 0,
-        "num_uncovered_lines": int((~late["is_covered"]).sum()) if len(late) else 0,
+        "num_uncovered_lines": int((~late["has_supply"]).sum()) if len(late) else 0,
         "late_cost": float(late["late_cost"].sum()),
         "late_value": float(late["value"].sum()),
         "overload_hours": float(over["overload_hours"].sum()),

@@ -242,10 +242,11 @@ def _line_rows(rows: pd.DataFrame, divergence_type: str, unit: str) -> pd.DataFr
 
 def receipts(facts: Facts) -> pd.DataFrame:
     """
-    Return purchase lines closed since the last cycle whose usable receipts fell short.
+    Return purchase lines closed since the last cycle that came short, rejected or late.
 
     All receipts of the line count, also those before the last cycle; the line is news when one of
-    them is.
+    them is. Late is the last receipt against the day that was required and possible: nothing can
+    be done about it any more, but the supplier's next promise is worth less.
     """
     events = facts.tables["goods_receipt_event"]
     events = events[events["received_at"] <= facts.as_of]
@@ -266,16 +267,47 @@ def receipts(facts: Facts) -> pd.DataFrame:
         is_closed=("status", lambda states: (states != "open").all()),
         unit_cost=("unit_cost", "first"),
         site_id=("site_id", "first"),
+        required_date=("required_date", "max"),
+        ordered_at=("ordered_at", "min"),
     )
     rows = rows.merge(lines, on=KEYS)
+    rows = rows[rows["is_closed"].astype(bool)]
+    rows["object_id"] = rows["po_id"] + "/" + rows["line_id"]
+    parts = [_received_short(facts, rows), _received_late(facts, rows)]
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else empty_rows()
+
+
+def _received_late(facts: Facts, rows: pd.DataFrame) -> pd.DataFrame:
+    came = site_day(rows["first_seen_at"], facts.time_zone)
+    days = (came - _possible(facts, rows)).dt.days.astype(float)
+    tolerance = facts.params.divergence.supplier_late_days
+    late = rows[days > tolerance].copy()
+    late["planned_value"] = 0.0
+    late["actual_value"] = late["deviation_days"] = days[late.index]
+    late["severity"] = late["deviation_days"] / max(tolerance, 1e-9)
+    late["sentence"] = [
+        f"{s} delivered {i} ({o}) on {c:%d %b}, required {r:%d %b}: {d:.0f} days late"
+        for s, i, o, c, r, d in zip(
+            late["supplier_id"],
+            named(late["item_id"], facts.item_names),
+            late["object_id"],
+            came[late.index],
+            late["required_date"],
+            late["deviation_days"],
+            strict=True,
+        )
+    ]
+    return _receipt_rows(facts, late, "receipt_late", "days")
+
+
+def _received_short(facts: Facts, rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.copy()
     rows["planned_value"] = rows["ordered_qty"]
     rows["actual_value"] = rows["received_qty"] - rows["rejected_qty"]
     missing = rows["planned_value"] - rows["actual_value"]
     limit = facts.params.divergence.supplier_short_pct
-    rows = rows[rows["is_closed"] & (missing > limit / 100 * rows["ordered_qty"])].copy()
-    if rows.empty:
-        return empty_rows()
-    rows["object_id"] = rows["po_id"] + "/" + rows["line_id"]
+    rows = rows[missing > limit / 100 * rows["ordered_qty"]].copy()
     rows["direct_cost"] = np.where(
         rows["rejected_qty"] > 0, rows["rejected_qty"] * rows["unit_cost"], 0.0
     )
@@ -294,13 +326,19 @@ def receipts(facts: Facts) -> pd.DataFrame:
             strict=True,
         )
     ]
+    return _receipt_rows(facts, rows, "receipt_short", "uom")
+
+
+def _receipt_rows(
+    facts: Facts, rows: pd.DataFrame, divergence_type: str, unit: str
+) -> pd.DataFrame:
     return finish(
         rows,
-        divergence_type="receipt_short",
+        divergence_type=divergence_type,
         subject="supply",
         object_type="purchase_order_line",
         owner_role="procurement",
-        unit="uom",
+        unit=unit,
         evidence_table="goods_receipt_event",
         evidence={
             "po_id": rows["po_id"],

@@ -64,9 +64,9 @@ def waited_for(
     def of(*kinds: str) -> pd.DataFrame:
         return by_object[by_object["divergence_type"].isin(kinds)]
 
-    lines = late[[*KEYS, "item_id", "is_covered"]]
+    lines = late[[*KEYS, "item_id", "has_supply"]]
     own = lines.assign(object_id=lines["order_id"] + "/" + lines["line_id"])
-    open_items = lines.loc[~lines["is_covered"], [*KEYS, "item_id"]]
+    open_items = lines.loc[~lines["has_supply"], [*KEYS, "item_id"]]
     waits = waiting_orders(links, material)
     short_of = waits.merge(of("material_shortage", "stock_record_wrong"), on="item_id")
     late_supply = rows[

@@ -197,7 +197,9 @@ def compare(facts: Facts, projection: Projection) -> tuple[Baseline, pd.DataFram
     """Return what actuals are compared with, and the projected stock of the short components."""
     weeks = facts.params.horizon.horizon_weeks
     promises = projection.promises if projection.is_on else past_due(facts)
-    late = late_lines(facts, promises, facts.params.divergence.order_late_hours)
+    pegging = projection.pegging
+    tolerance = facts.params.divergence.order_late_hours
+    late = late_lines(facts, promises, pegging, tolerance)
     links = link(projection, late, facts.tables, facts.as_of)
     curve = stock_curve(facts, projection.needs, facts.as_of + pd.Timedelta(weeks=weeks))
     material = material_shortages(facts, curve, projection.needs, late, links)
@@ -210,7 +212,7 @@ def compare(facts: Facts, projection: Projection) -> tuple[Baseline, pd.DataFram
     baseline = Baseline(
         projection=projection,
         late=late,
-        all_late=late_lines(facts, promises, 0.0),
+        all_late=late_lines(facts, promises, pegging, 0.0),
         links=links,
         demand=demand_vs_plan(facts, targets, weeks),
         load=constrained_resources(facts, projection.operations, weeks),

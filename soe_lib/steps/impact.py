@@ -97,7 +97,7 @@ def assess_impact(run: Run) -> Impact:
         "num_lines": len(orders),
         "num_late_lines": len(late),
         "num_late_customers": int(late["customer_id"].nunique()),
-        "num_uncovered_lines": int((~late["is_covered"]).sum()),
+        "num_uncovered_lines": int(run.words("divergence").get("num_uncovered_lines", 0)),
         "late_cost": float(late["late_cost"].sum()),
         "margin_at_risk": float(late["margin_at_risk"].sum()),
         "late_value": float(late["value"].sum()),
@@ -185,5 +185,5 @@ def _headline(
         share = 100 * first["late_cost"] / figures["late_cost"]
         parts.append(f"{first['customer_id']} bears most ({share:.0f} %)")
     if figures["num_uncovered_lines"]:
-        parts.append(f"{figures['num_uncovered_lines']:,} of them have no supply at all")
+        parts.append(f"{figures['num_uncovered_lines']:,} of them have no supply planned")
     return "; ".join(parts) + "."

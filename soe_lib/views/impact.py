@@ -109,7 +109,7 @@ def _tiles(run: Run, impact: Impact) -> Tiles:
         "bad" if worst > 1 else "good",
     )
     none = Tile(
-        "Without any supply",
+        "Without supply planned",
         f"{said['num_uncovered_lines']:,}",
         "order lines",
         "bad" if said["num_uncovered_lines"] else "good",
@@ -169,8 +169,8 @@ def _orders(run: Run, impact: Impact) -> list[Block]:
             Note(
                 "Without a clause lateness is priced at "
                 f"{params.late_cost_pct_per_day:g} % of the line's value a day, at most "
-                f"{params.late_cost_cap_pct:g} % (params/weekly.yaml). A line without supply "
-                "counts as late until the end of the horizon."
+                f"{params.late_cost_cap_pct:g} % (params/weekly.yaml). A line without planned "
+                "supply counts as coming at the item's lead time."
             )
         )
     return blocks
