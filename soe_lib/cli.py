@@ -246,10 +246,13 @@ def _ledger(arguments: argparse.Namespace) -> int:
 
 
 def _twin(arguments: argparse.Namespace) -> int:
-    from soe_lib.twin import DEMO_SEED, write_demo
+    from soe_lib.twin import DEMO_SEED, TwinError, write_demo
 
     folder = Path(arguments.write_demo)
-    write_demo(folder, DEMO_SEED if arguments.seed is None else arguments.seed)
+    try:
+        write_demo(folder, DEMO_SEED if arguments.seed is None else arguments.seed)
+    except TwinError as error:
+        raise UsageError(f"twin: {error}; try another --seed") from None
     print(f"demo plant: {folder}")
     return DONE
 

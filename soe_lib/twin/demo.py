@@ -115,11 +115,17 @@ def write_demo(folder: str | Path, seed: int = DEMO_SEED) -> None:
         Folder of the extracts; what is in its subfolders is replaced.
     seed
         Seed of everything that is drawn.
+
+    Raises
+    ------
+    TwinError
+        When an incident of the list finds nothing to hit under this seed; nothing is written then.
     """
     root = Path(folder)
     run = simulate_demo(seed)
+    truth = run.truth
     write_extracts(run.books, root)
-    write_csv(root / "ground_truth.csv", run.truth)
+    write_csv(root / "ground_truth.csv", truth)
 
 
 def write_extracts(books: Books, root: Path) -> None:
