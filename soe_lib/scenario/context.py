@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from soe_lib.params import Params, PriorityCriterion
+from soe_lib.scenario.costs import Prices, prices_of
+from soe_lib.scenario.difference import OPERATION_KEY
 from soe_lib.schedule import Problem, Schedule, build_problem
 
-OPERATION_KEY = ["wo_id", "op_no", "split_no"]
+__all__ = ["OPERATION_KEY", "Context", "as_published", "late_lots", "work_for"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Context:
 
     def problem(self, tables: Mapping[str, pd.DataFrame] | None = None) -> Problem:
         """Return the scheduling problem of the snapshot, or of a delta on its tables."""
-        return build_problem(
+        problem = build_problem(
             self.tables if tables is None else tables,
             self.as_of,
             site_time_zone=self.site_time_zone,
@@ -56,6 +60,13 @@ class Context:
             fences=self.params.fences,
             horizon_weeks=self.params.horizon.horizon_weeks,
         )
+        price = self.prices.changeover_per_hour(problem.resource_ids)
+        return problem.replace(changeover_cost=np.array(price, dtype=float))
+
+    @cached_property
+    def prices(self) -> Prices:
+        """Prices of the snapshot."""
+        return prices_of(self.tables, self.params.money)
 
 
 def as_published(problem: Problem, operations: pd.DataFrame) -> Problem:
@@ -71,13 +82,13 @@ def as_published(problem: Problem, operations: pd.DataFrame) -> Problem:
     problem
         The problem; operations that ``operations`` does not name keep what was published.
     operations
-        Operations of a schedule: key, ``resource_id``, ``setup_start_at`` (a replay begins
-        nothing earlier than that, changeover included).
+        Operations of a schedule: key, ``resource_id``, ``start_at`` (a replay starts no
+        run earlier than that; its changeover goes before it).
     """
     lots = pd.Series(problem.lot_ids, dtype="str").iloc[problem.op_lot].to_numpy()
     wanted = pd.MultiIndex.from_arrays([lots, problem.op_no])
     lot = operations["wo_id"] + "/" + operations["split_no"].astype("str")
-    minutes = (operations["setup_start_at"] - problem.as_of).dt.total_seconds() / 60
+    minutes = (operations["start_at"] - problem.as_of).dt.total_seconds() / 60
     given = pd.DataFrame({"resource": operations["resource_id"], "start": minutes})
     given.index = pd.MultiIndex.from_arrays([lot, operations["op_no"]])
     placed = given[given["start"].notna()].reindex(wanted)

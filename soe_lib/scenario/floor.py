@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from soe_lib.calendars import OPEN_KINDS, union_minutes
+from soe_lib.calendars import OPEN_KINDS, site_day, union_minutes
+from soe_lib.divergence.orders import LATE_DAYS
 from soe_lib.scenario.context import OPERATION_KEY
 from soe_lib.scenario.published import published_schedule, table_or_empty
 
@@ -18,8 +19,8 @@ def with_floor_needs(operations: pd.DataFrame, tables: Tables, as_of: pd.Timesta
     """
     Add the tool and the people that each operation occupies.
 
-    They come from the routing of the resource that runs it; where the routing has none and the
-    operation stays on its published resource, from the published schedule.
+    Where the engine did not say, they come from the routing of the resource that runs it, else,
+    where the operation stays on its published resource, from the published schedule.
 
     Returns
     -------
@@ -27,18 +28,20 @@ def with_floor_needs(operations: pd.DataFrame, tables: Tables, as_of: pd.Timesta
         The operations with ``tool_id`` (empty = none) and ``labour_count`` [people], and without
         a set-up family of '' (unknown is missing, not a family).
     """
-    routing = table_or_empty(tables, "routing_alternate")
-    key = ["item_id", "op_no", "resource_id"]
-    needs = routing[[*key, "tool_id", "labour_count"]].drop_duplicates(key)
-    found = operations.merge(needs.astype({"op_no": "int64"}), on=key, how="left")
-    published = published_schedule(tables, as_of)
-    own = [*OPERATION_KEY, "resource_id"]
-    before = published[[*own, "tool_id", "labour_count"]].astype(
-        {"op_no": "int64", "split_no": "int64"}
-    )
-    joined = operations[own].merge(before, on=own, how="left")
-    found["tool_id"] = found["tool_id"].fillna(joined["tool_id"]).astype("str")
-    found["labour_count"] = found["labour_count"].fillna(joined["labour_count"]).astype(float)
+    found = operations.copy()
+    for name, dtype in (("tool_id", "str"), ("labour_count", "float64")):
+        if name not in found:
+            found[name] = pd.Series(np.nan, index=found.index, dtype=dtype)
+    for source, key in (
+        (table_or_empty(tables, "routing_alternate"), ["item_id", "op_no", "resource_id"]),
+        (published_schedule(tables, as_of), [*OPERATION_KEY, "resource_id"]),
+    ):
+        numbers = {name: "int64" for name in ("op_no", "split_no") if name in key}
+        needs = source[[*key, "tool_id", "labour_count"]].drop_duplicates(key).astype(numbers)
+        joined = operations[key].merge(needs, on=key, how="left")
+        joined.index = found.index
+        found["tool_id"] = found["tool_id"].fillna(joined["tool_id"]).astype("str")
+        found["labour_count"] = found["labour_count"].fillna(joined["labour_count"]).astype(float)
     for name in ("setup_from", "setup_to"):
         found[name] = found[name].where(found[name] != "").astype("str")
     return found
@@ -48,8 +51,8 @@ def with_promised_date(promises: pd.DataFrame, tables: Tables, time_zone: str) -
     """
     Add the day that a customer would be told: goods ready plus transit, in the site's calendar.
 
-    A line that is in time is promised no later than its due day; a line that nothing covers has
-    no day.
+    A line that is in time is promised no later than its due day; one that misses its due instant,
+    by hours too, leaves on a later day; a line that nothing covers has no day.
 
     Returns
     -------
@@ -61,9 +64,14 @@ def with_promised_date(promises: pd.DataFrame, tables: Tables, time_zone: str) -
     lines = lines[lines["status"] == "open"]
     transit = lines.groupby(key)["transit_days"].max().fillna(0.0)
     days = transit.reindex(pd.MultiIndex.from_frame(promises[key])).fillna(0.0).to_numpy()
-    ready = promises["promised_at"] + pd.to_timedelta(np.asarray(days, dtype=float), unit="D")
-    local = ready.dt.tz_convert(time_zone).dt.tz_localize(None).dt.normalize()
-    return promises.assign(promised_date=local.astype("datetime64[us]"))
+    travel = pd.to_timedelta(np.asarray(days, dtype=float), unit="D")
+    ready = site_day(promises["promised_at"] + travel, time_zone)
+    due = site_day(promises["due_at"] + travel, time_zone)
+    missed = np.ceil(promises["lateness_days"].clip(lower=0) - LATE_DAYS)
+    next_day = due + pd.to_timedelta(missed, unit="D")
+    is_late = (promises["lateness_days"] > LATE_DAYS) & ready.notna()
+    day = ready.where(~is_late | (ready >= next_day), next_day)
+    return promises.assign(promised_date=day.astype("datetime64[us]"))
 
 
 def shipments_due(promises: pd.DataFrame, tables: Tables, time_zone: str) -> pd.DataFrame:

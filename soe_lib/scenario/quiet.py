@@ -87,7 +87,7 @@ def better_lines(found: Result, start: Start) -> pd.DataFrame:
 def _advanced_for(found: Result, lines: pd.DataFrame, start: Start) -> pd.Index:
     """Operations that some lines wait for and that begin before they were published."""
     needed = work_for(found.schedule, lines, start.context.tables)
-    return needed.index[needed["setup_start_at"] < needed["published_start_at"]]
+    return needed.index[needed["start_at"] < needed["published_start_at"]]
 
 
 def _keeping(found: Result, early: pd.Index, start: Start, *, break_fence: bool = False) -> Result:
@@ -98,7 +98,7 @@ def _keeping(found: Result, early: pd.Index, start: Start, *, break_fence: bool 
     may break.
     """
     operations = found.schedule.operations
-    begins, told = operations["setup_start_at"], operations["published_start_at"]
+    begins, told = operations["start_at"], operations["published_start_at"]
     wanted = begins
     if not break_fence:
         fence = _fence_end(operations, start)
@@ -106,7 +106,7 @@ def _keeping(found: Result, early: pd.Index, start: Start, *, break_fence: bool 
         wanted = wanted.where(~is_beyond | (wanted >= fence), fence)
     may = operations.index.isin(early) | told.isna()
     later = begins.where(begins >= told, told)
-    quiet = operations.assign(setup_start_at=wanted.where(may, later))
+    quiet = operations.assign(start_at=wanted.where(may, later))
     schedule = right_shift(as_published(found.problem, quiet))
     return measured(found.scenario, start, found.problem, schedule, found.levers)
 
@@ -117,7 +117,7 @@ def _fence_end(operations: pd.DataFrame, start: Start) -> pd.Series:
     lengths = fence_lengths(
         operations["resource_id"], operations["item_id"], context.tables, context.params.fences
     )
-    place = operations["setup_start_at"].rank(method="first").fillna(0.0)
+    place = operations["start_at"].rank(method="first").fillna(0.0)
     end = context.as_of + pd.to_timedelta(lengths["frozen_days"], unit="D")
     return (end + pd.to_timedelta(place, unit="us")).astype(operations["start_at"].dtype)
 

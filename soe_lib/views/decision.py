@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from soe_lib.run import Run
@@ -12,6 +14,7 @@ from soe_lib.views.blocks import (
     Columns,
     Grid,
     Headline,
+    Live,
     Note,
     Sentences,
     Tile,
@@ -52,15 +55,22 @@ def decision_page(run: Run, pack: Pack) -> Page:
     head: list[Block] = [blockers(run), Headline(pack.headline, "warn" if pack.off else "neutral")]
     if pack.off:
         off: list[Block] = [Note("Nothing is proposed, so nothing would be published.")]
-        return {"headline": head, **dict.fromkeys(("tiles", "options", "commitments"), off),
-                "preview": off}  # fmt: skip
+        keys = ("tiles", "options", "commitments", "preview")
+        return {"headline": head, "live": [], **dict.fromkeys(keys, off)}
     return {
         "headline": head,
+        "live": [Live(lambda: _panel(run), "Decided and signed in the meeting view of this page.")],
         "tiles": [_tiles(run, pack)],
         "options": _options(run, pack),
         "commitments": _commitments(run, pack),
         "preview": _preview(run, pack),
     }
+
+
+def _panel(run: Run) -> Any:
+    from soe_lib.views.live.decision_panel import DecisionPanel
+
+    return DecisionPanel(run).widget
 
 
 def _tiles(run: Run, pack: Pack) -> Tiles:
