@@ -6,15 +6,14 @@ The sum of :data:`TERMS` is the total cost of a scenario.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from soe_lib.money import holding_cost, rate
 from soe_lib.params import MoneyParams
-from soe_lib.scenario.context import OPERATION_KEY
-from soe_lib.scenario.difference import DECIDED_CHANGES
+from soe_lib.scenario.difference import DECIDED_CHANGES, OPERATION_KEY
 from soe_lib.scenario.published import table_or_empty
 
 TERMS = (
@@ -80,6 +79,22 @@ class Prices:
     matrix: Mapping[tuple[str, str, str], tuple[float, float]]
     group: Mapping[str, str]
     hourly: Mapping[str, float]
+
+    def changeover_per_hour(self, resource_ids: Sequence[str]) -> list[float]:
+        """
+        Return what an hour of changeover costs on each resource, for the engine. [money/h]
+
+        The engine prices time only, so the cost beside it is spread over the hours of the
+        resource's own changeovers.
+        """
+        found = []
+        for name in resource_ids:
+            groups = (name, self.group.get(name, ""), "*")
+            own = [value for (group, *_), value in self.matrix.items() if group in groups]
+            hours = sum(minutes for minutes, _ in own) / 60
+            beside = sum(cost for _, cost in own)
+            found.append(self.hourly[name] + (beside / hours if hours > 0 else 0.0))
+        return found
 
 
 def prices_of(tables: Tables, money: MoneyParams) -> Prices:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from soe_lib.scenario.apply import problem_with
 from soe_lib.scenario.catalogue import Scenario
-from soe_lib.scenario.context import as_published
 from soe_lib.scenario.levers import Lever
 from soe_lib.scenario.offers import offers
 from soe_lib.scenario.result import Result, Start, measured, verified
@@ -57,9 +56,10 @@ def evaluate(scenario: Scenario, start: Start, earlier: Sequence[Result] = ()) -
     problem = problem_with(start.context, levers, start.problem)
     base = _base(scenario, earlier)
     schedule = solve(
-        problem if base is None else as_published(problem, base.schedule.operations),
+        problem,
         start.context.params.schedule,
         may_reroute="alternate routing" in scenario.levers,
+        start=None if base is None else base.schedule,
     )
     found = measured(scenario, start, problem, schedule, levers)
     found = settled(found, start)

@@ -15,12 +15,10 @@ from soe_lib.scenario.catalogue import CATALOGUE, Scenario
 from soe_lib.scenario.context import Context, with_published_start
 from soe_lib.scenario.costs import (
     TERMS,
-    Prices,
     change_costs,
     changeovers,
     held_lots,
     lost_margin,
-    prices_of,
 )
 from soe_lib.scenario.difference import moved_operations, moves_summary
 from soe_lib.scenario.fences import with_zone
@@ -99,11 +97,6 @@ class Start:
     do_nothing: Schedule
 
     @cached_property
-    def prices(self) -> Prices:
-        """Prices of the snapshot."""
-        return prices_of(self.context.tables, self.context.params.money)
-
-    @cached_property
     def open_tables(self) -> dict[str, pd.DataFrame]:
         """The snapshot's tables with the order lines of the problem only: what is still priced."""
         lines = table_or_empty(self.context.tables, "sales_order_line")
@@ -134,7 +127,7 @@ def measured(
     """Measure what a schedule means, against doing nothing; it is not verified yet."""
     context, params = start.context, start.context.params
     tables = context.tables
-    money = start.prices.money
+    money = context.prices.money
     operations = with_published_start(schedule.operations, _published(start.problem, start))
     schedule = replace(schedule, operations=operations)
     orders = order_impact(schedule.promises, start.open_tables, params.money)
@@ -145,7 +138,7 @@ def measured(
     moves["change_cost"] = change_costs(moves, params.money)
     used = overtime_used(problem, schedule)
     pulled = priced(levers, used, context.site_time_zone)
-    changed = changeovers(operations, start.prices)
+    changed = changeovers(operations, context.prices)
     late = orders[orders["is_late"]]
     measures: dict[str, Any] = {
         "num_lines": len(orders),
