@@ -107,7 +107,7 @@ def _bookable(
         found = np.column_stack([np.maximum(first, 0.0), last])
         found = found[(found[:, 1] > found[:, 0]) & (found[:, 0] < weeks * WEEK_MINUTES)]
         return _limited(found[np.argsort(found[:, 0])], hours_per_week)
-    monday = problem.as_of.normalize() - pd.Timedelta(days=problem.as_of.dayofweek)
+    monday = problem.as_of.normalize() - pd.Timedelta(days=problem.as_of.day_of_week)
     shift = (monday - problem.as_of).total_seconds() / 60 + 5 * 1440 + SATURDAY_BEGIN
     first = shift + WEEK_MINUTES * np.arange(weeks)
     found = np.column_stack([first, first + hours_per_week * 60])
