@@ -176,7 +176,8 @@ def _spoil(kind: str, schedule: Schedule) -> Schedule:
     elif kind == "known_resource":
         rows.loc[late, "resource_id"] = "nowhere"
     elif kind == "not_in_the_past":
-        rows.loc[rows["start_at"].idxmin(), times] -= pd.Timedelta(days=3)
+        first = rows["start_at"].idxmin()
+        rows.loc[first, times] -= rows.loc[first, "start_at"] - AS_OF + 24 * HOUR
     elif kind == "run_time":
         rows.loc[late, "end_at"] -= pd.Timedelta(minutes=7)
     elif kind == "working_time":

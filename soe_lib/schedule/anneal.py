@@ -1,3 +1,4 @@
+# ruff: noqa: SIM102 - plain statements are what the compiler takes
 """
 Simulated annealing over sequences, places, releases and lots, one kernel.
 
@@ -10,7 +11,6 @@ the instants at which its components arrive, and beside operations of its set-up
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from soe_lib.schedule.clock import start_at, worked_at
 from soe_lib.schedule.evaluate import (
@@ -21,6 +21,7 @@ from soe_lib.schedule.evaluate import (
     evaluate,
     roll_back,
 )
+from soe_lib.schedule.kernel import inlined, kernel
 from soe_lib.schedule.moves import (
     find,
     forget,
@@ -61,7 +62,7 @@ INSERT, SWAP, BLOCK, FAMILY_BLOCK, FLOOR_CHANGE, LOT_CHANGE, CROSS_SWAP, STOCK_S
 NUM_KINDS = 9
 
 
-@njit(cache=True, _nrt=False, inline="always")
+@inlined
 def draw(rng):  # type: ignore[no-untyped-def]
     """Return a uniform number in [0, 1) (xorshift64*)."""
     v = rng[0]
@@ -72,13 +73,13 @@ def draw(rng):  # type: ignore[no-untyped-def]
     return float((v * np.uint64(2685821657736338717)) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True, _nrt=False, inline="always")
+@inlined
 def pick(rng, n):  # type: ignore[no-untyped-def]
     """Return a uniform integer in [0, n)."""
     return min(int(draw(rng) * n), n - 1)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def choose_op(f, s, rng, active, num):  # type: ignore[no-untyped-def]
     """Return a movable operation, half of the time one that ends too late; -1 for none."""
     want = draw(rng) < 0.5
@@ -95,7 +96,7 @@ def choose_op(f, s, rng, active, num):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def position_at(s, m, worked, head):  # type: ignore[no-untyped-def]
     """Return the first position of a machine whose operation ends after ``worked``."""
     left, right = head, s.count[m]
@@ -108,7 +109,7 @@ def position_at(s, m, worked, head):  # type: ignore[no-untyped-def]
     return left
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def target_position(f, s, rng, o, m, head):  # type: ignore[no-untyped-def]
     """Return where on a machine an operation could stand."""
     own = s.place[o, MACHINE]
@@ -156,7 +157,7 @@ def target_position(f, s, rng, o, m, head):  # type: ignore[no-untyped-def]
     return p
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def try_insert(f, s, x, v, rng, active, num, may_reroute):  # type: ignore[no-untyped-def]
     """Move one operation; False when there was nothing to move."""
     o = choose_op(f, s, rng, active, num)
@@ -183,7 +184,7 @@ def try_insert(f, s, x, v, rng, active, num, may_reroute):  # type: ignore[no-un
     return True
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def try_swap(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Exchange two operations of a machine."""
     o = choose_op(f, s, rng, active, num)
@@ -201,7 +202,7 @@ def try_swap(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def try_block(f, s, x, v, rng, active, num, whole_family):  # type: ignore[no-untyped-def]
     """Move several neighbours together; with ``whole_family`` the run of one set-up family."""
     o = choose_op(f, s, rng, active, num)
@@ -234,7 +235,7 @@ def try_block(f, s, x, v, rng, active, num, whole_family):  # type: ignore[no-un
     return True
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def try_floor(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Set or clear the release of an operation: wait for the supply of one of its components."""
     o = choose_op(f, s, rng, active, num)
@@ -262,7 +263,7 @@ def try_floor(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def try_lot(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Move a job to another lot of the item, or out of its lot into one of its own."""
     o = choose_op(f, s, rng, active, num)
@@ -297,7 +298,7 @@ def try_lot(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def try_stock(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Serve an order line from stock that another line of the item has, and that one from a lot."""
     o = choose_op(f, s, rng, active, num)
@@ -321,7 +322,7 @@ def try_stock(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def try_cross(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Exchange two operations of different machines, where both may run on the other's."""
     o = choose_op(f, s, rng, active, num)
@@ -351,7 +352,7 @@ def try_cross(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def send_to(f, s, x, v, o, floor, at):  # type: ignore[no-untyped-def]
     """Release an operation at an instant and put it where its machine is at another, later one."""
     m = s.place[o, MACHINE]
@@ -371,7 +372,7 @@ def send_to(f, s, x, v, o, floor, at):  # type: ignore[no-untyped-def]
         shift_block(s, x, m, a, 1, p)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def try_trade(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Give an early component to an operation that waits for it; one that has it waits instead."""
     o = choose_op(f, s, rng, active, num)
@@ -410,7 +411,7 @@ def try_trade(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def propose(f, s, x, v, rng, active, num, kind, may_reroute):  # type: ignore[no-untyped-def]
     """Apply one move of a kind; False when there is none."""
     if kind == INSERT:
@@ -432,7 +433,7 @@ def propose(f, s, x, v, rng, active, num, kind, may_reroute):  # type: ignore[no
     return may_reroute and try_cross(f, s, x, v, rng, active, num)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def anneal(f, s, x, v, rng, active, num, iterations, hot, cold, share, may_reroute, tally):  # type: ignore[no-untyped-def]
     """
     Run a chunk of the search from temperature ``hot`` to ``cold``.
@@ -475,7 +476,7 @@ def anneal(f, s, x, v, rng, active, num, iterations, hot, cold, share, may_rerou
             restore(s, v, x)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def settle(f, s, x):  # type: ignore[no-untyped-def]
     """Simulate everything from the sequences; False where they contradict each other."""
     begin(x)
@@ -508,9 +509,9 @@ def settle(f, s, x):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def keep_waits(f, s, start):  # type: ignore[no-untyped-def]
-    """Where a start waited for components, release the operation at the supply that it waited for."""
+    """Where a start waited for components, release the operation at that supply."""
     for m in range(len(f.machine)):
         r = f.machine[m, 0]
         for k in range(s.count[m]):

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="arg-type, attr-defined, union-attr"
 """Canonical tables to a scheduling problem; what the feed lacks is left out and said."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-def"
+
 """
 List scheduling by priority rules: whenever a machine is free, the best ready operation runs.
 
@@ -10,10 +12,10 @@ through all its lots).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from soe_lib.params import DispatchRule
 from soe_lib.schedule.clock import Clock, end_at, start_at
+from soe_lib.schedule.kernel import allocating
 from soe_lib.schedule.labour import hold_labour
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.timing import helpers, materials, supply_insert, when
@@ -43,7 +45,7 @@ SETUP_DECAY = 1.0
 """ATC: mean changeovers over which a changeover (or a wait) counts against an operation."""
 
 
-@njit(cache=True)
+@allocating
 def dispatch_kernel(
     f, offset, spans, stock, aids, lot_qty, active, due, weight, rank, rule, floor, may, listed,
     listed_offset, mean_run, mean_setup, window,
@@ -92,7 +94,6 @@ def dispatch_kernel(
                 queue[base + kept] = queue[base + k]
                 kept += 1
         size[r] = kept
-        seen = 0
         soonest = 2 * NEVER
         looked = min(kept, window)
         for k in range(looked):
@@ -110,7 +111,6 @@ def dispatch_kernel(
             begin_of[k] = begun
             setup_of[k] = setup
             soonest = min(soonest, at)
-            seen += 1
         if soonest >= NEVER / 2:
             key[m] = NEVER
             continue
@@ -251,12 +251,10 @@ def operation_due(field: Field, state: State, lot_due: np.ndarray) -> np.ndarray
     alt = ops[owner, ALT_FIRST] + np.arange(len(owner)) - first[owner]
     run = field.alt_f[alt, PER_UNIT] * state.lot_qty[ops[owner, LOT]] + field.alt_f[alt, PER_LOT]
     fastest = np.minimum.reduceat(run, first) if len(ops) else np.zeros(0)
-    latest = np.empty(len(ops))
     total = np.cumsum(fastest)
     head = field.lot_i[ops[:, LOT], 0]
     last = head + field.lot_i[ops[:, LOT], 1] - 1
-    latest = lot_due[ops[:, LOT]] - (total[last] - total + fastest)
-    return latest
+    return lot_due[ops[:, LOT]] - (total[last] - total + fastest)
 
 
 def all_due(field: Field, lot_due: list[float]) -> np.ndarray:
@@ -320,6 +318,3 @@ def run_dispatch(
     )
     sequence, count, alternate, start, _ = found
     return sequence, count, alternate, start
-
-
-__all__ = ["NEED_COUNT", "run_dispatch"]

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM102, SIM110 - plain statements are what the compiler takes
 """
 What a move costs: only what it touches is simulated again.
 
@@ -13,9 +14,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from soe_lib.schedule.clock import end_at, start_at, worked_at
+from soe_lib.schedule.kernel import inlined, kernel
 from soe_lib.schedule.work import (
     ALTERNATE,
     BASE_RESOURCE,
@@ -123,7 +124,7 @@ def scratch(field: Field, state: State) -> Scratch:
     )
 
 
-@njit(cache=True, _nrt=False, inline="always")
+@inlined
 def clause_cost(order, d, minutes):  # type: ignore[no-untyped-def]
     """Return what ``minutes`` of lateness of an order line cost by its clause. [money]"""
     days = minutes / 1440.0
@@ -141,13 +142,13 @@ def clause_cost(order, d, minutes):  # type: ignore[no-untyped-def]
     return cost
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def op_end(s, x, o):  # type: ignore[no-untyped-def]
     """Return the end of an operation on trial, in worked minutes of its resource."""
     return x.trial[o, 1] if x.stamp[o] == x.number[STAMP] else s.op[o, END]
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def lot_end(f, s, x, lot):  # type: ignore[no-untyped-def]
     """Return the instant at which a lot is in stock, on trial. [min]"""
     o = f.lot_i[lot, 0] + f.lot_i[lot, 1] - 1
@@ -157,7 +158,7 @@ def lot_end(f, s, x, lot):  # type: ignore[no-untyped-def]
     return end_at(f.clock_offset, f.clock, r, op_end(s, x, o))
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def linked_floor(f, s, x, o):  # type: ignore[no-untyped-def]
     """Return the instant before which what an operation waits for is not there. [min]"""
     at = 0.0
@@ -175,7 +176,7 @@ def linked_floor(f, s, x, o):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def late_cost(f, s, x, lot, at):  # type: ignore[no-untyped-def]
     """Return the cost of lateness of the order lines of a lot that is ready at an instant."""
     cost = 0.0
@@ -193,7 +194,7 @@ def late_cost(f, s, x, lot, at):  # type: ignore[no-untyped-def]
     return cost
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def mark(s, x, o):  # type: ignore[no-untyped-def]
     """Have the machine of an operation swept from it on."""
     m = s.place[o, MACHINE]
@@ -205,7 +206,7 @@ def mark(s, x, o):  # type: ignore[no-untyped-def]
             return
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def mark_range(x, m, first, last):  # type: ignore[no-untyped-def]
     """Have a machine swept from ``first``, at least to ``last``."""
     if x.dirty_from[m] < 0:
@@ -218,7 +219,7 @@ def mark_range(x, m, first, last):  # type: ignore[no-untyped-def]
         x.dirty_to[m] = max(x.dirty_to[m], last)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def use(f, s, x, o, r, start):  # type: ignore[no-untyped-def]
     """Enter the components of an operation into the buckets in which its run starts."""
     lot = f.op_i[o, LOT]
@@ -233,7 +234,7 @@ def use(f, s, x, o, r, start):  # type: ignore[no-untyped-def]
         change_bucket(f, s, x, o, lot, k, need, c, b)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def change_bucket(f, s, x, o, lot, k, need, c, b):  # type: ignore[no-untyped-def]
     """Move one need to bucket ``b`` (-1: out of all) and note it."""
     own = f.op_i[o, BUCKET_FIRST] + k
@@ -264,7 +265,7 @@ def change_bucket(f, s, x, o, lot, k, need, c, b):  # type: ignore[no-untyped-de
         x.number[COMPONENTS] += 1
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def take_out(f, s, x, o):  # type: ignore[no-untyped-def]
     """Take the components of an operation out of all buckets (its quantity or clock changes)."""
     lot = f.op_i[o, LOT]
@@ -275,7 +276,7 @@ def take_out(f, s, x, o):  # type: ignore[no-untyped-def]
             change_bucket(f, s, x, o, lot, k, need, c, -1)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def shortage(f, s, c):  # type: ignore[no-untyped-def]
     """Return what the shortages of a component cost, before the ramp. [money]"""
     cost = 0.0
@@ -288,7 +289,7 @@ def shortage(f, s, c):  # type: ignore[no-untyped-def]
     return cost
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def set_trial(x, o, start, end, cost):  # type: ignore[no-untyped-def]
     """Note times and cost of an operation on trial."""
     if x.stamp[o] != x.number[STAMP]:
@@ -300,7 +301,7 @@ def set_trial(x, o, start, end, cost):  # type: ignore[no-untyped-def]
     x.trial[o, 2] = cost
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def sweep(f, s, x, m, limit):  # type: ignore[no-untyped-def]
     """
     Simulate a machine from its dirty position until nothing changes; False: too dear or a cycle.
@@ -387,7 +388,7 @@ def sweep(f, s, x, m, limit):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def unrest(f, s, o, r, ranked):  # type: ignore[no-untyped-def]
     """Return the price of an operation that is not where it was published. [money]"""
     price = f.op_f[o, UNREST]
@@ -401,7 +402,7 @@ def unrest(f, s, o, r, ranked):  # type: ignore[no-untyped-def]
     return 0.0
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def pass_on(f, s, x, o, m, k):  # type: ignore[no-untyped-def]
     """Mark what waits for an operation; False where it stands before it on the same machine."""
     following = f.op_i[o, NEXT]
@@ -422,7 +423,7 @@ def pass_on(f, s, x, o, m, k):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def later(s, m, o, k):  # type: ignore[no-untyped-def]
     """Return whether an operation stands after position ``k`` of a machine."""
     for j in range(k + 1, s.count[m]):
@@ -431,7 +432,7 @@ def later(s, m, o, k):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def evaluate(f, s, x, limit):  # type: ignore[no-untyped-def]
     """
     Simulate all dirty machines and return the change of cost; INFEASIBLE when above ``limit``.
@@ -477,7 +478,7 @@ def evaluate(f, s, x, limit):  # type: ignore[no-untyped-def]
     return delta + short * x.money[RAMP] + split
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def split_cost(f, s, x, d):  # type: ignore[no-untyped-def]
     """Return the cost of an order line that several lots serve: late by its last part."""
     at = 0.0
@@ -491,7 +492,7 @@ def split_cost(f, s, x, d):  # type: ignore[no-untyped-def]
     return clause_cost(f.order, d, at - f.order[d, DUE_AT])
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def begin(x):  # type: ignore[no-untyped-def]
     """Start a new trial."""
     x.number[STAMP] += 1
@@ -502,7 +503,7 @@ def begin(x):  # type: ignore[no-untyped-def]
     x.money[RUNNING] = 0.0
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def commit(f, s, x):  # type: ignore[no-untyped-def]
     """Make the trial the state."""
     for k in range(x.number[TOUCHED]):
@@ -526,7 +527,7 @@ def commit(f, s, x):  # type: ignore[no-untyped-def]
         x.order_cost[d] = cost
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def roll_back(s, x):  # type: ignore[no-untyped-def]
     """Undo what a trial did to the buckets, newest first."""
     for k in range(x.number[NEED_LOG] - 1, -1, -1):
@@ -538,7 +539,7 @@ def roll_back(s, x):  # type: ignore[no-untyped-def]
     x.number[DIRTY] = 0
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def refresh(f, s, o):  # type: ignore[no-untyped-def]
     """Compute what an operation carries on its machine: run, release, due, last bucket, holding."""
     m = s.place[o, MACHINE]

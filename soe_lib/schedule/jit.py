@@ -1,12 +1,12 @@
+# ruff: noqa: SIM108 - plain statements are what the compiler takes
 """Just in time: start planned lots as late as their order lines, successors and lines allow."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from soe_lib.schedule.clock import end_at, start_at, worked_at
-from soe_lib.schedule.evaluate import linked_floor
+from soe_lib.schedule.kernel import allocating
 from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.work import (
@@ -29,7 +29,7 @@ BUFFER_MINUTES = 2 * 60.0
 """A lot that can be on time is ready this long before its first order line is due. [min]"""
 
 
-@njit(cache=True)
+@allocating
 def _push(f, off, spans, sequence, count, place, lot_qty, lot_job, job_next, start, buffer):  # type: ignore[no-untyped-def]
     """Move starts later, last operation first; starts become later only."""
     n = len(f.op_i)
@@ -109,6 +109,3 @@ def start_late(problem: Problem, plan: Plan, start: np.ndarray) -> np.ndarray:
         s.job_next, moved, BUFFER_MINUTES,
     )  # fmt: skip
     return np.where(moved < NEVER / 2, moved, 0.0)
-
-
-__all__ = ["linked_floor", "start_late"]

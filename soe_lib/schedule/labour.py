@@ -1,17 +1,18 @@
+# mypy: disable-error-code="no-untyped-def"
 """People in the simulation: when enough of a skill are free for an operation's working time."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from soe_lib.schedule.clock import start_at, worked_at
+from soe_lib.schedule.kernel import allocating
 
 MOST_TRIES = 5000
 
 
-@njit(cache=True)
-def hold_labour(offset, spans, r, begin, run, skill, heads, held, count):  # type: ignore[no-untyped-def]
+@allocating
+def hold_labour(offset, spans, r, begin, run, skill, heads, held, count):
     """Note the people that an operation holds: one row per working interval; grow the table."""
     at = start_at(offset, spans, r, begin)
     left = run
@@ -33,8 +34,8 @@ def hold_labour(offset, spans, r, begin, run, skill, heads, held, count):  # typ
     return held, count
 
 
-@njit(cache=True)
-def _next_fault(first, last, skill, heads, skill_offset, steps, held, count):  # type: ignore[no-untyped-def]
+@allocating
+def _next_fault(first, last, skill, heads, skill_offset, steps, held, count):
     """Return -1 where enough people are there all the time, else the next instant to try."""
     t = first
     while t < last - 1e-9:
@@ -69,7 +70,7 @@ def _next_fault(first, last, skill, heads, skill_offset, steps, held, count):  #
     return -1.0
 
 
-@njit(cache=True)
+@allocating
 def fits_labour(
     offset, spans, r, begin, run, skill, heads, skill_offset, steps, held, count
 ):  # fmt: skip  # type: ignore[no-untyped-def]

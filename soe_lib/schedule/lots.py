@@ -1,3 +1,4 @@
+# mypy: disable-error-code="arg-type"
 """Open work orders as lots and operations with what is left of them."""
 
 from __future__ import annotations

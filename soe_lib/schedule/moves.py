@@ -1,3 +1,5 @@
+# mypy: disable-error-code="assignment"
+# ruff: noqa: SIM102 - plain statements are what the compiler takes
 """
 Moves of the search: each changes sequences, places or lots, and marks what must be swept.
 
@@ -10,7 +12,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from soe_lib.schedule.evaluate import (
     ORDERS,
@@ -21,6 +22,7 @@ from soe_lib.schedule.evaluate import (
     set_trial,
     take_out,
 )
+from soe_lib.schedule.kernel import kernel
 from soe_lib.schedule.work import (
     ALTERNATE,
     COST,
@@ -86,7 +88,7 @@ def saved(field: Field, state: State) -> Saved:
     )
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def save_row(s, v, m):  # type: ignore[no-untyped-def]
     """Save the sequence of a machine once."""
     n = v.number[ROWS]
@@ -100,7 +102,7 @@ def save_row(s, v, m):  # type: ignore[no-untyped-def]
     v.number[ROWS] = n + 1
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def save_op(s, v, o):  # type: ignore[no-untyped-def]
     """Save the rows of an operation."""
     n = v.number[OPS]
@@ -113,7 +115,7 @@ def save_op(s, v, o):  # type: ignore[no-untyped-def]
     v.number[OPS] = n + 1
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def save_lot(s, v, lot):  # type: ignore[no-untyped-def]
     """Save quantity and jobs of a lot."""
     n = v.number[LOTS]
@@ -127,7 +129,7 @@ def save_lot(s, v, lot):  # type: ignore[no-untyped-def]
         j = s.job_next[j]
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def save_job(s, v, j):  # type: ignore[no-untyped-def]
     """Save where a job is served."""
     n = v.number[JOBS]
@@ -138,7 +140,7 @@ def save_job(s, v, j):  # type: ignore[no-untyped-def]
     v.number[JOBS] = n + 1
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def restore(s, v, x):  # type: ignore[no-untyped-def]
     """Undo a move; newest first where a thing was saved twice."""
     for n in range(v.number[OPS] - 1, -1, -1):
@@ -171,7 +173,7 @@ def restore(s, v, x):  # type: ignore[no-untyped-def]
         s.lot_job[v.lot[n]] = v.lot_job[n]
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def forget(v):  # type: ignore[no-untyped-def]
     """Empty the saved things."""
     for k in range(4):
@@ -179,7 +181,7 @@ def forget(v):  # type: ignore[no-untyped-def]
     v.stock[0] = -1
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def find(s, m, o):  # type: ignore[no-untyped-def]
     """Return the position of an operation on a machine."""
     for k in range(s.count[m]):
@@ -188,7 +190,7 @@ def find(s, m, o):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def shift_block(s, x, m, a, size, b):  # type: ignore[no-untyped-def]
     """Move ``size`` operations at ``a`` so that they stand at ``b``; marks the range."""
     row = s.sequence[m]
@@ -208,7 +210,7 @@ def shift_block(s, x, m, a, size, b):  # type: ignore[no-untyped-def]
         mark_range(x, m, b, a + size)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def cut(s, x, m, p):  # type: ignore[no-untyped-def]
     """Take the operation at a position off its machine."""
     o = s.sequence[m, p]
@@ -221,7 +223,7 @@ def cut(s, x, m, p):  # type: ignore[no-untyped-def]
     return o
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def paste(s, x, m, p, o, alternate):  # type: ignore[no-untyped-def]
     """Put an operation on a machine at a position."""
     for k in range(s.count[m], p, -1):
@@ -234,7 +236,7 @@ def paste(s, x, m, p, o, alternate):  # type: ignore[no-untyped-def]
     mark_range(x, m, p, p + 1)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def relocate(f, s, x, v, o, m, p, alternate):  # type: ignore[no-untyped-def]
     """Move an operation to a position of another machine."""
     old = s.place[o, MACHINE]
@@ -249,7 +251,7 @@ def relocate(f, s, x, v, o, m, p, alternate):  # type: ignore[no-untyped-def]
         set_trial(x, o, -1.0, -1.0, s.op[o, COST])  # its old times are those of another clock
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def drop_op(f, s, x, v, o):  # type: ignore[no-untyped-def]
     """Take an operation of a lot that becomes empty off its machine."""
     m = s.place[o, MACHINE]
@@ -260,7 +262,7 @@ def drop_op(f, s, x, v, o):  # type: ignore[no-untyped-def]
     set_trial(x, o, 1e15, 1e15, 0.0)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def resize(f, s, lot):  # type: ignore[no-untyped-def]
     """Return the lot quantity for the jobs that the lot has now; 0 where it has none."""
     total = 0.0
@@ -277,7 +279,7 @@ def resize(f, s, lot):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def unlink(s, lot, job):  # type: ignore[no-untyped-def]
     """Take a job out of a lot."""
     j = s.lot_job[lot]
@@ -289,7 +291,7 @@ def unlink(s, lot, job):  # type: ignore[no-untyped-def]
     s.job_next[j] = s.job_next[job]
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def link(s, lot, job):  # type: ignore[no-untyped-def]
     """Put a job into a lot."""
     s.job_next[job] = s.lot_job[lot]
@@ -297,9 +299,9 @@ def link(s, lot, job):  # type: ignore[no-untyped-def]
     s.job_lot[job] = lot
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def requantify(f, s, x, v, lot):  # type: ignore[no-untyped-def]
-    """Give a lot the quantity of its jobs and have its operations swept; False above the maximum."""
+    """Give a lot the quantity of its jobs and have it swept; False above the lot maximum."""
     qty = resize(f, s, lot)
     if qty > f.rule[f.lot_i[lot, ITEM], LOT_MAX] + 1e-6:
         return False
@@ -318,7 +320,7 @@ def requantify(f, s, x, v, lot):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def move_job(f, s, x, v, job, lot):  # type: ignore[no-untyped-def]
     """
     Move a job to another lot of its item; an emptied lot leaves its machines, an empty lot enters
@@ -354,7 +356,7 @@ def move_job(f, s, x, v, job, lot):  # type: ignore[no-untyped-def]
     return requantify(f, s, x, v, old)
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def swap_with_stock(f, s, x, v, job, other):  # type: ignore[no-untyped-def]
     """
     Serve ``job`` from the stock that ``other`` has, and ``other`` from the lot of ``job``.

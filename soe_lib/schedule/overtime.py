@@ -1,3 +1,4 @@
+# mypy: disable-error-code="assignment"
 """The overtime lever: more working time, priced by the hour that is really used."""
 
 from __future__ import annotations

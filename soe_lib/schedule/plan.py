@@ -1,3 +1,4 @@
+# mypy: disable-error-code="assignment, misc, arg-type"
 """
 A plan: lots, places and sequences, before and after they are decoded.
 
@@ -254,7 +255,7 @@ def _lot_order(f: Field, order: np.ndarray) -> np.ndarray:
 def place_by_rule(problem: Problem, plan: Plan, rule: str) -> np.ndarray:
     """Sequence everything by a priority rule; return the starts. [min]"""
     sequence, count, alternate, start = run_dispatch(
-        problem, plan.field, plan.state, plan.clock, plan.lot_due, rule, plan.expedited  # type: ignore[arg-type]
+        problem, plan.field, plan.state, plan.clock, plan.lot_due, rule, plan.expedited
     )  # fmt: skip
     plan.place(sequence, count, alternate)
     missing = [

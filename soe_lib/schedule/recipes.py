@@ -1,3 +1,4 @@
+# mypy: disable-error-code="arg-type"
 """Routing and bill of each item that the engine may make, per good unit of a planned lot."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="arg-type"
 """The answer: a schedule as tables, every money term recomputed from them."""
 
 from __future__ import annotations

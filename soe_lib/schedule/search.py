@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from soe_lib.schedule.anneal import NUM_KINDS, anneal, keep_waits, settle
 from soe_lib.schedule.clock import start_at
 from soe_lib.schedule.evaluate import LOCAL, RAMP, SHORT, SPLIT_ORDERS, scratch
+from soe_lib.schedule.kernel import kernel
 from soe_lib.schedule.moves import saved
 from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.tidy import MOST_PASSES, tidy
 from soe_lib.schedule.timing import Timing
-from soe_lib.schedule.work import LOT, MACHINE, RUN, START, STAYS, Field, State
+from soe_lib.schedule.work import MACHINE, RUN, START, STAYS, Field, State
 
 SHARE = np.cumsum([0.40, 0.13, 0.07, 0.06, 0.08, 0.09, 0.07, 0.02, 0.08])
 """Probability of each kind of move, cumulative."""
@@ -143,7 +143,7 @@ def delay_scale(problem: Problem, f: Field, s: State, movable: np.ndarray) -> fl
     return max(per_day * run / 1440.0, 0.01 * float(problem.changeover_cost.mean()), 1e-3)
 
 
-@njit(cache=True)
+@kernel
 def _starts(offset, spans, machine, place, op, out):  # type: ignore[no-untyped-def]
     for o in range(len(out)):
         m = place[o, MACHINE]
@@ -156,6 +156,3 @@ def starts(f: Field, s: State) -> np.ndarray:
     out = np.full(len(f.op_i), NEVER)
     _starts(f.clock_offset, f.clock, f.machine, s.place, s.op, out)
     return out
-
-
-__all__ = ["LOT", "Found", "search", "starts"]

@@ -11,7 +11,7 @@ from soe_lib.schedule.problem import Labour, Tools
 
 
 def build_tools(rows: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> Tools:
-    """Return the tools of the feed that are not scrapped; one under repair waits for its instant."""
+    """Return the tools that are not scrapped; one under repair is there from its instant on."""
     table = rows["tooling"].sort_values("tool_id").reset_index(drop=True)
     table = table[table["status"].fillna("available") != "scrapped"]
     ready = (table["available_from_at"] - as_of).dt.total_seconds() / 60

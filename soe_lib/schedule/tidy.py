@@ -8,9 +8,8 @@ is kept only where it costs nothing.
 
 from __future__ import annotations
 
-from numba import njit
-
 from soe_lib.schedule.evaluate import begin, commit, evaluate, mark_range, roll_back
+from soe_lib.schedule.kernel import kernel
 from soe_lib.schedule.moves import forget, move_job, restore, save_row, shift_block
 from soe_lib.schedule.work import (
     DUE,
@@ -30,7 +29,7 @@ MOST_PASSES = 200
 MOST_TRIES = 12
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def first_due(f, s, o):  # type: ignore[no-untyped-def]
     """Return the earliest due instant of the order lines of an operation's lot. [min]"""
     due = 1e18
@@ -43,7 +42,7 @@ def first_due(f, s, o):  # type: ignore[no-untyped-def]
     return due
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def split_lots(f, s, x, v):  # type: ignore[no-untyped-def]
     """Give jobs that can stand alone lots of their own behind their old one, where that is free."""
     splits = 0
@@ -81,7 +80,7 @@ def split_lots(f, s, x, v):  # type: ignore[no-untyped-def]
     return splits
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def postpone(f, s, x, v):  # type: ignore[no-untyped-def]
     """Move operations to a later run of their family that still ends in time, where it is free."""
     moved = 0
@@ -112,7 +111,7 @@ def postpone(f, s, x, v):  # type: ignore[no-untyped-def]
     return moved
 
 
-@njit(cache=True, _nrt=False)
+@kernel
 def tidy(f, s, x, v, passes):  # type: ignore[no-untyped-def]
     """Swap neighbours of one family that stand against their dues, where that costs nothing."""
     swaps = 0

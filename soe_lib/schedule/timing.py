@@ -1,3 +1,4 @@
+# mypy: disable-error-code="assignment, no-untyped-def"
 """
 Exact forward simulation of given sequences: the strict decode, the only truth.
 
@@ -14,9 +15,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from soe_lib.schedule.clock import Clock, end_at, start_at, worked_at
+from soe_lib.schedule.kernel import allocating
 from soe_lib.schedule.labour import fits_labour, hold_labour
 from soe_lib.schedule.netting import made_items
 from soe_lib.schedule.problem import NEVER, Problem
@@ -133,7 +134,7 @@ def helpers(problem: Problem) -> Helpers:
     )
 
 
-@njit(cache=True)
+@allocating
 def covered_at(
     times: np.ndarray, amounts: np.ndarray, count: int, bought: float, wanted: float, lead: float
 ) -> float:
@@ -148,7 +149,7 @@ def covered_at(
     return lead
 
 
-@njit(cache=True)
+@allocating
 def supply_insert(times: np.ndarray, amounts: np.ndarray, count: int, at: float, qty: float) -> int:
     """Insert a supply event in order of time; return the new count."""
     k = count
@@ -161,7 +162,7 @@ def supply_insert(times: np.ndarray, amounts: np.ndarray, count: int, at: float,
     return count + 1
 
 
-@njit(cache=True)
+@allocating
 def line_start(
     field, offset, spans, o, r, alt, worked, before, at, qty, tool_free, held, num_held, aids
 ):  # fmt: skip  # type: ignore[no-untyped-def]
@@ -188,8 +189,8 @@ def line_start(
     return start, setup
 
 
-@njit(cache=True)
-def decode(field, sequence, count, alternate, lot_qty, floor, offset, spans, stock, aids):  # type: ignore[no-untyped-def]
+@allocating
+def decode(field, sequence, count, alternate, lot_qty, floor, offset, spans, stock, aids):
     """
     Simulate sequences; see the module.
 
@@ -329,7 +330,7 @@ def decode(field, sequence, count, alternate, lot_qty, floor, offset, spans, sto
     return setup_at, start_out, end, before_out, bought_rows
 
 
-@njit(cache=True)
+@allocating
 def when(
     field, offset, spans, o, m, alternate, worked, before, floor, lot_qty, end, tool_free, held,
     num_held, aids, stock, times, amounts, events, used, bought,

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="assignment"
 """
 The problem as the kernels see it: jobs, lots, operations and machines in flat, packed arrays.
 
@@ -12,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from soe_lib.schedule.clock import Clock, build_clock, worked_at
-from soe_lib.schedule.netting import Jobs, made_items, net, rounded
+from soe_lib.schedule.clock import Clock, build_clock
+from soe_lib.schedule.netting import Jobs, made_items, net
 from soe_lib.schedule.problem import NEVER, Problem
 
 # columns of Field.op_i
@@ -317,8 +318,8 @@ def _buckets(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(offset, np.int64), np.array(at, float), np.array(room, float)
 
 
-EARLY_SHARE = 0.0005
-"""A day early of a mean order line, in costs of a day late: decides between plans that are equal."""
+EARLY_SHARE = 0.002
+"""A day early of a mean order line, in costs of a day late: decides between equal plans."""
 
 
 def _early_price(problem: Problem) -> np.ndarray:
@@ -458,11 +459,3 @@ def _stock_left(
     left[problem.need_item] = 0.0
     left[problem.recipes.need_item] = 0.0
     return np.maximum(left, 0.0)
-
-
-def lot_size(problem: Problem, item: int, qty: float) -> float:
-    """Return the lot that holds ``qty`` of an item; see :func:`netting.rounded`."""
-    return rounded(problem, item, qty)
-
-
-__all__ = ["Field", "State", "expand", "lot_size", "worked_at"]
