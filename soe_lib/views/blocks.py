@@ -130,7 +130,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Live:
-    """A widget for the meeting and for JupyterLab; in the report ``instead`` stands in its place."""
+    """A widget for meeting and JupyterLab; in the report ``instead`` stands in its place."""
 
     build: Callable[[], Any]
     instead: str = ""
