@@ -33,7 +33,7 @@ from soe_lib.views.page import Page, blockers, currency_of
 DEAREST = 3
 ROWS = 12
 DOTS = 15
-CURVES = 5
+CURVES = 3
 _HARD_SPACE = "\u00a0"
 
 
@@ -305,7 +305,7 @@ def _material(run: Run, found: Found) -> list[Block]:
             "component": short["item_id"],
             "short from": [_day(at, run) for at in short["first_short_at"]],
             "missing": short["missing_qty"].round(0),
-            "order by": [_by(at, run) for at in short["act_by_at"]],
+            "order by": ["now" if at <= run.as_of else _day(at, run) for at in short["act_by_at"]],
             "supplier": short["supplier_id"].fillna("–"),
             "order": short["po_id"].fillna("nothing on order"),
             "required": [_day(at, run) for at in short["required_date"]],
@@ -319,7 +319,8 @@ def _material(run: Run, found: Found) -> list[Block]:
     )
     if currency_of(run):
         shown[f"cost {currency_of(run)}"] = short["late_cost"].round(0)
-    first = short["item_id"].head(CURVES)
+    pressing = short[~short["can_wait"].astype(bool)]
+    first = (pressing if len(pressing) else short)["item_id"].head(CURVES)
     curves = found.stock[found.stock["item_id"].isin(first)]
     return [
         Grid(
@@ -328,7 +329,10 @@ def _material(run: Run, found: Found) -> list[Block]:
             table="material_shortages",
             rows=ROWS,
         ),
-        Picture(plot_projected_stock(curves), "projected_stock"),
+        Picture(
+            plot_projected_stock(curves, title="Projected stock; below nil a need is not covered"),
+            "projected_stock",
+        ),
     ]
 
 
