@@ -10,6 +10,7 @@ from soe_lib.scenario.orders import LINE_KEY
 REASON_WORDS = {
     "no_supply": "nothing covers it in the horizon",
     "material": "its work order waits for material",
+    "purchase": "it must still be bought",
     "supplier": "its receipt comes late",
     "capacity": "its work order ends late",
     "overdue": "it was due before today",
@@ -36,8 +37,8 @@ def promise_reasons(
     pandas.DataFrame
         One row per late (order_id, line_id): ``reason_code``, by the last supply that the line
         waits for: no_supply (nothing covers it), material (the lot waits for something that must
-        still be bought or made), supplier (a purchase receipt), capacity (the lot ends late),
-        overdue (goods are there, the date has passed).
+        still be bought or made), supplier (a purchase receipt), purchase (not ordered yet),
+        capacity (the lot ends late), overdue (goods are there, the date has passed).
     """
     late = promises[promises["lateness_days"] > 1e-6]
     ordered = pegging.sort_values([*LINE_KEY, "available_at", "supply_id"], kind="stable")
@@ -45,16 +46,18 @@ def promise_reasons(
     joined = late[[*LINE_KEY, "is_covered", "due_at"]].merge(
         last[[*LINE_KEY, "supply_type", "supply_id"]], on=LINE_KEY, how="left"
     )
-    waits = joined["supply_id"].isin(purchases["wo_id"]) & (joined["supply_type"] == "lot")
+    order = joined["supply_id"].str.rsplit("/", n=1).str[0]
+    waits = order.isin(purchases["wo_id"]) & (joined["supply_type"] == "lot")
     code = np.select(
         [
             ~joined["is_covered"].astype(bool),
             waits,
             joined["supply_type"] == "receipt",
+            joined["supply_type"] == "purchase",
             joined["supply_type"] == "lot",
             joined["due_at"] < as_of,
         ],
-        ["no_supply", "material", "supplier", "capacity", "overdue"],
+        ["no_supply", "material", "supplier", "purchase", "capacity", "overdue"],
         default="unexplained",
     )
     return joined[LINE_KEY].assign(reason_code=pd.Series(code, index=joined.index, dtype="str"))

@@ -35,7 +35,8 @@ def supply_changes(
     Parameters
     ----------
     purchases
-        ``Schedule.purchases``: what nothing covers, at the item's lead time.
+        ``Schedule.purchases``: what nothing covers, ordered at the item's lead time before it is
+        needed; what is needed on one day is one order.
     expedites
         Rows of ``levers.pulled_rows`` with lever *expedite*.
     tables
@@ -90,8 +91,11 @@ def _expedites(expedites: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> p
 
 
 def _new(purchases: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    key = ["item_id", "order_at", "receipt_at"]
-    needed = purchases.groupby(key, as_index=False).agg(qty=("qty", "sum"))
+    day = purchases["receipt_at"].dt.floor("D")
+    by_day = purchases.assign(_day=day).groupby(["item_id", "_day"], as_index=False)
+    needed = by_day.agg(
+        qty=("qty", "sum"), order_at=("order_at", "min"), receipt_at=("receipt_at", "min")
+    )
     items = table_or_empty(tables, "item").set_index("item_id")["supply_type"]
     is_made = needed["item_id"].map(items).eq("make")
     orders = table_or_empty(tables, "purchase_order_line")
