@@ -68,7 +68,7 @@ def plant_of(jobs: list[tuple[str, int, int, int, float, str]]) -> Plant:
     return plant
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(JOBS)
 def test_money_adds_up_and_no_scenario_breaks_a_rule(
     jobs: list[tuple[str, int, int, int, float, str]],
@@ -100,7 +100,7 @@ def test_the_same_inputs_give_the_same_tables() -> None:
     """Tests that two computations of the standard set agree in every table."""
     jobs = [("A", 8, 3, 3, 400.0, "A"), ("B", 8, 3, 4, 3000.0, "B"), ("C", 6, 4, 3, 50.0, "D")]
     ground = context(plant_of(jobs))
-    wanted = scenarios(("resequence", "delay_low_priority", "minimal_change"))
+    wanted = scenarios(("resequence", "minimal_change"))
     first, second = (
         result_tables(evaluate_all(wanted, start_of(ground)), ground) for _ in range(2)
     )

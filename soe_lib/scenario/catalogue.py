@@ -56,8 +56,8 @@ _STANDARD = (
     Scenario(
         "overtime",
         "Overtime",
-        ("resequence", "overtime"),
-        "Resequence, and book overtime on resources that run late orders.",
+        ("overtime",),
+        "Overtime on resources that run late orders; the sequence stays as published.",
     ),
     Scenario(
         "alternate_line",
@@ -74,8 +74,8 @@ _STANDARD = (
     Scenario(
         "expedite",
         "Expedite purchases",
-        ("resequence", "expedite"),
-        "Pull in the purchase orders that hold up late work, where the supplier can.",
+        ("expedite",),
+        "Pull in purchase orders that hold up late work; the sequence stays as published.",
     ),
     Scenario(
         "split",
@@ -92,14 +92,14 @@ _STANDARD = (
     Scenario(
         "minimal_change",
         "Minimal change",
-        ("resequence", "alternate routing", "few moves"),
-        "Only the moves that save at least three times the price of their unrest.",
+        ("resequence", "few moves"),
+        "Late orders one after the other brought forward, where each saves three times its moves.",
     ),
     Scenario(
         "best_of_all",
         "All levers",
         ("resequence", "overtime", "alternate routing", "expedite", "split"),
-        "Overtime, alternate lines, expedites and split lots together.",
+        "Sequence, alternate lines, overtime, expedites and split lots together.",
     ),
 )
 

@@ -56,8 +56,9 @@ def compare(results: Sequence[Result]) -> pd.DataFrame:
     pandas.DataFrame
         One row per scenario in the order given: ``scenario``, ``title``, ``description``,
         ``levers``, ``same_as`` (title of the scenario whose schedule it is, where no lever of its
-        own pays), the measures, ``delta_<measure>`` against doing nothing, ``status`` (rejected,
-        recommended, dominated or open), ``is_rejected`` (its schedule breaks a rule),
+        own pays), ``num_offered`` (levers tried), the measures, ``delta_<measure>`` against doing
+        nothing, ``status`` (rejected, recommended, dominated or open), ``is_rejected`` (its
+        schedule breaks a rule),
         ``is_dominated`` (another is no worse in late lines, days, lateness, total and moves, and
         better in one), ``dominated_by`` (title), ``is_recommended`` (cheapest that is not
         rejected; fewer moves, then the earlier row at equal cost) and ``reason``. Without results
@@ -71,13 +72,15 @@ def compare(results: Sequence[Result]) -> pd.DataFrame:
                 "description": r.scenario.description,
                 "levers": ", ".join(r.scenario.levers) or "none",
                 "same_as": r.same_as,
+                "num_offered": r.num_offered,
                 **{name: r.measures[name] for name in MEASURES},
             }
             for r in results
         ],
-        columns=["scenario", "title", "description", "levers", "same_as", *MEASURES],
+        columns=["scenario", "title", "description", "levers", "same_as", "num_offered", *MEASURES],
     )
-    return ranked(rows.astype({**dict.fromkeys(rows.columns[:5], "str"), **MEASURES}))
+    texts = dict.fromkeys(rows.columns[:5], "str")
+    return ranked(rows.astype({**texts, "num_offered": int, **MEASURES}))
 
 
 def ranked(scenarios: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +96,7 @@ def ranked(scenarios: pd.DataFrame) -> pd.DataFrame:
     rows = scenarios.reset_index(drop=True)
     first = rows.iloc[0] if len(rows) else pd.Series(np.nan, index=rows.columns)
     for name in DELTAS:
-        rows[f"delta_{name}"] = rows[name] - first[name]
+        rows[f"delta_{name}"] = (rows[name] - first[name]).astype(MEASURES[name])
     rows["is_rejected"] = rows["num_violations"] > 0
     rows["dominated_by"] = _dominating(rows)
     rows["is_dominated"] = rows["dominated_by"] != ""
@@ -142,7 +145,8 @@ def _reason(row: pd.Series, first: pd.Series, best: pd.Series | None) -> str:
     if best is None:
         return ""
     if row["same_as"]:
-        return f"no lever of its own pays: the same as '{row['same_as']}'"
+        tried = f"{row['num_offered']} levers tried, none pays" if row["num_offered"] else ""
+        return f"{tried or 'nothing that pays was found'}: the same as '{row['same_as']}'"
     dearer = row["total_cost"] - best["total_cost"]
     words = f"costs {dearer:,.0f} more than '{best['title']}'" if dearer > 0.5 else "costs the same"
     if row["is_dominated"]:

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from soe_lib.scenario.apply import problem_with
 from soe_lib.scenario.catalogue import Scenario
-from soe_lib.scenario.levers import Lever
+from soe_lib.scenario.levers import FewMoves, Lever
 from soe_lib.scenario.offers import offers
+from soe_lib.scenario.repair import repaired
 from soe_lib.scenario.result import Result, Start, measured, verified
 from soe_lib.scenario.settle import settled
-from soe_lib.schedule import dispatch, solve
+from soe_lib.schedule import dispatch, right_shift, solve
 
 ALL_LEVERS = "best_of_all"
+SEARCH = frozenset({"resequence", "alternate routing"})
+"""Freedoms that need a search; without them the published sequence is replayed."""
 
 
 def evaluate_all(scenarios: Sequence[Scenario], start: Start) -> tuple[Result, ...]:
@@ -28,8 +31,9 @@ def evaluate(scenario: Scenario, start: Start, earlier: Sequence[Result] = ()) -
     """
     Compute one scenario.
 
-    The search starts from the cheapest earlier result that uses no freedom beyond this scenario's,
-    else from the published schedule. Then what does not pay is let go: moves that help no order,
+    A scenario that may change the sequence is searched, from the cheapest earlier result that uses
+    no freedom beyond its own, else from the published schedule; any other replays the published
+    sequence with its levers pulled. Then what does not pay is let go: moves that help no order,
     and levers, one by one. Where nothing of its own pays, a scenario is the earlier result that it
     builds on and says so (``same_as``); so a further lever never makes a scenario dearer.
 
@@ -52,24 +56,30 @@ def evaluate(scenario: Scenario, start: Start, earlier: Sequence[Result] = ()) -
     if scenario.name == "edd_dispatch":
         schedule = dispatch(start.problem, "edd")
         return verified(measured(scenario, start, start.problem, schedule, ()))
+    if scenario.name == "minimal_change":
+        return repaired(scenario, start, FewMoves())
     levers = _levers(scenario, start, earlier)
     problem = problem_with(start.context, levers, start.problem)
     base = _base(scenario, earlier)
-    schedule = solve(
-        problem,
-        start.context.params.schedule,
-        may_reroute="alternate routing" in scenario.levers,
-        start=None if base is None else base.schedule,
-    )
-    found = measured(scenario, start, problem, schedule, levers)
-    found = settled(found, start)
+    if SEARCH & set(scenario.levers):
+        schedule = solve(
+            problem,
+            start.context.params.schedule,
+            may_reroute="alternate routing" in scenario.levers,
+            start=None if base is None else base.schedule,
+        )
+    else:
+        schedule = right_shift(problem)
+    found = settled(measured(scenario, start, problem, schedule, levers), start)
+    found = replace(found, num_offered=len(levers))
     if base is None or _is_own_answer(scenario):
         return found
     is_better = found.total_cost < base.total_cost - 0.005
     # without a lever of its own a better result is only a longer search of the base
     if is_better and (found.levers or not _has_objects(scenario)):
         return found
-    return replace(base, scenario=scenario, same_as=base.same_as or base.scenario.title)
+    title = base.same_as or base.scenario.title
+    return replace(base, scenario=scenario, same_as=title, num_offered=len(levers))
 
 
 def _is_own_answer(scenario: Scenario) -> bool:

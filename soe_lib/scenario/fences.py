@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.params import FenceParams
+from soe_lib.scenario.context import Context
 from soe_lib.scenario.published import table_or_empty
 from soe_lib.vocabulary import ZONES
 
@@ -100,3 +101,13 @@ def fence_lengths(
             "approver_role": approver,
         }
     )
+
+
+def fence_end(operations: pd.DataFrame, context: Context) -> pd.Series:
+    """Return the end of the frozen zone of operations, a microsecond apart in their own order."""
+    lengths = fence_lengths(
+        operations["resource_id"], operations["item_id"], context.tables, context.params.fences
+    )
+    place = operations["start_at"].rank(method="first").fillna(0.0)
+    end = context.as_of + pd.to_timedelta(lengths["frozen_days"], unit="D")
+    return (end + pd.to_timedelta(place, unit="us")).astype(operations["start_at"].dtype)

@@ -26,7 +26,7 @@ SATURDAY_START = pd.Timedelta(days=5, hours=6)
 """Overtime where the calendar names none: Saturdays from 06:00 of the site."""
 WAITING = pd.Timedelta(days=1.5)
 """Work that begins within this of a receipt may have waited for it (receipts have no hour)."""
-LARGEST_LOTS = 8
+LARGEST_LOTS = 6
 """Lots that the lever 'split' may cut in two."""
 
 

@@ -15,13 +15,13 @@ from dataclasses import replace
 import pandas as pd
 
 from soe_lib.scenario.context import as_published, work_for
-from soe_lib.scenario.fences import fence_lengths
+from soe_lib.scenario.fences import fence_end
 from soe_lib.scenario.levers import FewMoves
 from soe_lib.scenario.orders import LINE_KEY
 from soe_lib.scenario.result import Result, Start, measured
 from soe_lib.schedule import right_shift
 
-TRIED_LINES = 8
+TRIED_LINES = 6
 """Better served lines that are tried one by one, beside all of them together."""
 TOLERANCE_DAYS = 1e-3
 """A promise that becomes earlier by no more than this is not better. [days]"""
@@ -101,7 +101,7 @@ def _keeping(found: Result, early: pd.Index, start: Start, *, break_fence: bool 
     begins, told = operations["start_at"], operations["published_start_at"]
     wanted = begins
     if not break_fence:
-        fence = _fence_end(operations, start)
+        fence = fence_end(operations, start.context)
         is_beyond = told.isna() | (told >= fence)
         wanted = wanted.where(~is_beyond | (wanted >= fence), fence)
     may = operations.index.isin(early) | told.isna()
@@ -109,17 +109,6 @@ def _keeping(found: Result, early: pd.Index, start: Start, *, break_fence: bool 
     quiet = operations.assign(start_at=wanted.where(may, later))
     schedule = right_shift(as_published(found.problem, quiet))
     return measured(found.scenario, start, found.problem, schedule, found.levers)
-
-
-def _fence_end(operations: pd.DataFrame, start: Start) -> pd.Series:
-    """End of the frozen zone of each operation, a microsecond apart in the order of their start."""
-    context = start.context
-    lengths = fence_lengths(
-        operations["resource_id"], operations["item_id"], context.tables, context.params.fences
-    )
-    place = operations["start_at"].rank(method="first").fillna(0.0)
-    end = context.as_of + pd.to_timedelta(lengths["frozen_days"], unit="D")
-    return (end + pd.to_timedelta(place, unit="us")).astype(operations["start_at"].dtype)
 
 
 def _nothing(found: Result, start: Start) -> Result:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -67,6 +67,10 @@ class Result:
         Counts and money terms.
     same_as
         Title of the scenario whose schedule this is, because no lever of its own pays.
+    num_offered
+        Levers that were tried.
+    frontier
+        Rows of ``repair.FRONTIER_SHAPE``: repairs one after the other; no rows for a search.
     """
 
     scenario: Scenario
@@ -81,6 +85,8 @@ class Result:
     pulled: pd.DataFrame
     measures: dict[str, Any]
     same_as: str = ""
+    num_offered: int = 0
+    frontier: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def total_cost(self) -> float:

@@ -13,6 +13,7 @@ from soe_lib.scenario.difference import moved_promises
 from soe_lib.scenario.floor import with_floor_needs, with_promised_date
 from soe_lib.scenario.lever_specs import specs_of
 from soe_lib.scenario.pressure import PressureTest, pressure_of
+from soe_lib.scenario.repair import FRONTIER_SHAPE
 from soe_lib.scenario.result import Result
 
 _TEXT, _NUMBER, _COUNT, _FLAG = "str", "float64", "int64", "bool"
@@ -130,6 +131,7 @@ SHAPES: dict[str, dict[str, str]] = {
         "load_hours": _NUMBER,
         "load_pct": _NUMBER,
     },
+    "scenario_frontier": FRONTIER_SHAPE,
     "scenario_violations": {"rule": _TEXT, "object_id": _TEXT, "detail": _TEXT},
     "levers": {
         "lever": _TEXT,
@@ -232,6 +234,7 @@ def _rows_of(
         "scenario_promise_moves": moved,
         "scenario_overtime": result.overtime,
         "scenario_capacity": capacity_effect(result, context),
+        "scenario_frontier": result.frontier.reindex(columns=list(FRONTIER_SHAPE)),
         "scenario_violations": result.violations,
         "levers": result.pulled,
         "lever_specs": specs_of(result.levers),

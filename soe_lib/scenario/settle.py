@@ -36,7 +36,7 @@ def settled(found: Result, start: Start) -> Result:
     Result
         Verified; never dearer than ``found``.
     """
-    found = _without_idle(quietest(found, start), start)
+    found = _without_idle(quietest(found, start) if len(found.moves) else found, start)
     best = found
     trials = 0
     for parts in (_by_group, _one_by_one):

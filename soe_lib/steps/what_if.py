@@ -67,7 +67,8 @@ def explore_scenarios(run: Run) -> Explored:
         ``scenario_operations``, ``scenario_promises``, ``scenario_pegging``,
         ``scenario_purchases``, ``scenario_orders``, ``scenario_moves``,
         ``scenario_promise_moves``, ``scenario_overtime``, ``scenario_capacity``,
-        ``scenario_violations``, ``levers``, ``pressure`` and ``pressure_rows``.
+        ``scenario_frontier``, ``scenario_violations``, ``levers``, ``pressure`` and
+        ``pressure_rows``.
 
     Returns
     -------
