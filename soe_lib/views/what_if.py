@@ -166,6 +166,24 @@ def _comparison(run: Run, explored: Explored) -> list[Block]:
     if len(rejected):
         title = "Rules that rejected scenarios break"
         found.append(Grid(rejected, title=title, table="scenario_violations"))
+    frontier = explored.tables["scenario_frontier"]
+    if len(frontier):
+        shown_repairs = pd.DataFrame(
+            {
+                "bring forward": frontier["order_id"] + " / " + frontier["line_id"],
+                "moves so far": frontier["num_moves"],
+                "late lines left": frontier["num_late_lines"],
+                "lateness left": frontier["late_cost"].round(),
+                "saved so far": frontier["saved_cost"].round(),
+            }
+        )
+        found.append(
+            Grid(
+                shown_repairs,
+                title="The fewest moves: each row adds one repair to those above it",
+                table="scenario_frontier",
+            )
+        )
     return found
 
 
