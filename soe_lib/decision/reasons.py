@@ -10,7 +10,7 @@ from soe_lib.scenario.orders import LINE_KEY
 REASON_WORDS = {
     "no_supply": "nothing covers it in the horizon",
     "material": "its work order waits for material",
-    "purchase": "it must still be bought",
+    "purchase": "nobody has ordered or planned it yet",
     "supplier": "its receipt comes late",
     "capacity": "its work order ends late",
     "overdue": "it was due before today",

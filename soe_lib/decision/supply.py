@@ -107,7 +107,7 @@ def _new(purchases: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Data
             "po_id": "",
             "line_id": "",
             "item_id": needed["item_id"],
-            "supplier_id": needed["item_id"].map(supplier).where(~is_made).fillna(""),
+            "supplier_id": needed["item_id"].map(supplier).where(~is_made).astype("str").fillna(""),
             "qty": needed["qty"],
             "order_at": needed["order_at"],
             "old_receipt_date": pd.Series(pd.NaT, index=needed.index, dtype="datetime64[us]"),
