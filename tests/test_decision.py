@@ -9,15 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soe_lib.decision.changes import order_confirmations
+from soe_lib.decision.changes import order_confirmations, shipments_too_early
 from soe_lib.decision.commitments import Changes, commitments
-from soe_lib.decision.governance import Governance, approvals_needed, load_governance
+from soe_lib.decision.escalation import escalations, family_shortfalls
+from soe_lib.decision.governance import (
+    Governance,
+    approvals_needed,
+    load_governance,
+    moves_to_approve,
+)
+from soe_lib.decision.reasons import REASON_WORDS, promise_reasons
 from soe_lib.decision.record import DecisionRecord, differences, read_record
+from soe_lib.decision.supply import supply_changes
 from soe_lib.params import ParamsError
 from soe_lib.scenario.difference import moved_operations
+from soe_lib.scenario.levers import Expedite, pulled_rows
 from soe_lib.tables import TABLES
 from soe_lib.vocabulary import FUNCTIONS
 from tests.conftest import ROOT
+from tests.tiny_plant import table
 
 AT = pd.Timestamp("2026-11-23T05:00Z")
 
@@ -274,3 +284,193 @@ def test_replay_names_what_differs() -> None:
     other = differences(record(), {"s0": "1", "s2": "3"})
     assert other["scenario_id"].tolist() == ["s2"]
     assert not np.isnan(record().expected_kpis["num_late_lines"])
+
+
+def utc(*values: str | None) -> pd.Series:
+    """Return instants."""
+    return pd.Series(pd.to_datetime(list(values), utc=True)).astype("datetime64[us, UTC]")
+
+
+def test_the_reason_is_what_the_line_waits_for() -> None:
+    """Tests one late line per reason, by the last supply that it is pegged to."""
+    names = ["late lot", "waits", "late receipt", "not ordered", "nothing", "passed", "in time"]
+    promises = pd.DataFrame(
+        {
+            "order_id": names,
+            "line_id": "1",
+            "is_covered": [name != "nothing" for name in names],
+            "lateness_days": [1.0] * 6 + [-1.0],
+            "due_at": utc(*["2026-11-25T12:00Z"] * 5, "2026-11-22T12:00Z", "2026-11-25T12:00Z"),
+        }
+    )
+    pegging = pd.DataFrame(
+        {
+            "order_id": ["late lot", "late lot", "waits", "late receipt", "not ordered", "passed"],
+            "line_id": "1",
+            "supply_type": ["stock", "lot", "lot", "receipt", "purchase", "stock"],
+            "supply_id": ["", "W1/1", "W2/1", "3", "", ""],
+            "qty": 1.0,
+            "available_at": utc(*["2026-11-23T05:00Z"], *["2026-11-26T05:00Z"] * 5),
+        }
+    )
+    purchases = pd.DataFrame({"wo_id": ["W2"], "item_id": ["C"]})
+    found = promise_reasons(promises, pegging, purchases, AT).set_index("order_id")["reason_code"]
+    assert found.to_dict() == {
+        "late lot": "capacity",
+        "waits": "material",
+        "late receipt": "supplier",
+        "not ordered": "purchase",
+        "nothing": "no_supply",
+        "passed": "overdue",
+    }
+    assert set(found) <= set(REASON_WORDS)
+
+
+def test_supplies_are_one_order_per_item_and_day() -> None:
+    """Tests what is bought, made and pulled in, its quantity, supplier, price and last moment."""
+    tables = {
+        "item": table(
+            "item",
+            [{"item_id": "C", "supply_type": "buy"}, {"item_id": "M", "supply_type": "make"}],
+        ),
+        "purchase_order_line": table(
+            "purchase_order_line",
+            [
+                {
+                    "po_id": po,
+                    "line_id": "1",
+                    "supplier_id": supplier,
+                    "item_id": "C",
+                    "ordered_qty": 100.0,
+                    "received_qty": 30.0,
+                    "required_date": pd.Timestamp("2026-12-01"),
+                    "status": "open",
+                    "ordered_at": pd.Timestamp(ordered, tz="UTC"),
+                }
+                for po, supplier, ordered in (
+                    ("P1", "V1", "2026-11-01"),
+                    ("P2", "V2", "2026-11-09"),
+                )
+            ],
+        ),
+    }
+    needed = pd.DataFrame(
+        {
+            "item_id": ["C", "C", "C", "M"],
+            "qty": [10.0, 5.0, 7.0, 3.0],
+            "order_at": utc(*["2026-11-23T05:00Z"] * 3, "2026-11-24T05:00Z"),
+            "receipt_at": utc(
+                "2026-11-30T06:00Z", "2026-11-30T09:00Z", "2026-12-02T06:00Z", "2026-11-25T06:00Z"
+            ),
+            "wo_id": ["W1", "W2", "W3", "W3"],
+        }
+    )
+    pulled = pulled_rows(
+        [
+            Expedite(
+                "P1", "1", "C", pd.Timestamp("2026-12-01"), pd.Timestamp("2026-11-27"), 250.0, AT
+            )
+        ]
+    )
+    found = supply_changes(needed, pulled, tables)
+    bought = found[found["action"] == "order"]
+    assert bought["qty"].tolist() == [15.0, 7.0]
+    assert set(bought["supplier_id"]) == {"V2"}  # whom the item was ordered from last
+    made = found[found["action"] == "make"]
+    assert made[["item_id", "qty", "supplier_id"]].to_numpy().tolist() == [["M", 3.0, ""]]
+    expedited = found[found["action"] == "expedite"].iloc[0]
+    assert (expedited["qty"], expedited["cost"]) == (70.0, 250.0)
+    assert expedited["old_receipt_date"] == pd.Timestamp("2026-12-01")
+    assert found["purchase_no"].tolist() == [1, 2, 3, 4]
+    assert supply_changes(needed.iloc[:0], pulled.iloc[:0], tables).empty
+
+
+def test_shipments_that_would_leave_without_their_goods() -> None:
+    """Tests that a planned departure before the goods are ready is listed, others are not."""
+    rows = [
+        ("F1", "S1", "planned", "2026-11-24T12:00Z"),  # goods are ready on Thursday
+        ("F2", "S2", "planned", "2026-11-27T12:00Z"),  # ready before
+        ("F3", "S3", "cancelled", "2026-11-24T12:00Z"),
+        ("F4", "S4", "planned", "2026-11-24T12:00Z"),  # never ready in the horizon
+    ]
+    tables = {
+        "shipment": table(
+            "shipment",
+            [
+                {
+                    "shipment_id": name,
+                    "order_id": order,
+                    "line_id": "1",
+                    "status": status,
+                    "planned_departure_at": pd.Timestamp(leaves),
+                }
+                for name, order, status, leaves in rows
+            ],
+        )
+    }
+    promises = pd.DataFrame(
+        {
+            "order_id": ["S1", "S2", "S3", "S4"],
+            "line_id": "1",
+            "promised_at": utc(*["2026-11-26T06:00Z"] * 3, None),
+        }
+    )
+    found = shipments_too_early(promises, tables, AT)
+    assert found["shipment_id"].tolist() == ["F1", "F4"]
+
+
+def test_what_goes_up_to_sop(governance: Governance) -> None:
+    """Tests that money and a family's month beyond the limits are raised, within them not."""
+    tables = {
+        "item": table("item", [{"item_id": "A", "family_id": "Cola"}]),
+        "sales_order_line": order_lines(),
+        "sop_plan": table(
+            "sop_plan",
+            [
+                {
+                    "plan_version": "V1",
+                    "approved_at": AT - pd.Timedelta(days=20),
+                    "family_id": "Cola",
+                    "site_id": "P",
+                    "plan_month": pd.Timestamp("2026-11-01"),
+                    "measure": "demand",
+                    "planned_qty": 1000.0,
+                }
+            ],
+        ),
+    }
+    short = family_shortfalls(PROMISES, tables, AT)
+    # S3 is 40 short, S4 has no date; S2 moves within November
+    assert short[["family_id", "short_qty", "short_pct"]].to_numpy().tolist() == [
+        ["Cola", 140.0, 14.0]
+    ]
+    raised = escalations(5000.0, short, governance, "EUR")
+    assert raised["subject"].tolist() == ["family_plan"]
+    assert "Cola misses 14 % of its plan of November" in raised["sentence"].iloc[0]
+    both = escalations(200_000.0, short, governance, "EUR")
+    assert both["subject"].tolist() == ["money_at_risk", "family_plan"]
+    assert set(both["accepted_by"]) == {"sop_owner"}
+    assert escalations(0.0, short.assign(short_pct=3.0), governance).empty
+
+
+def test_only_decided_moves_are_approved_with_the_tiers_they_serve() -> None:
+    """Tests that a shift needs nobody and that a lot carries the tiers of its order lines."""
+    moves = pd.DataFrame(
+        {
+            "wo_id": ["W1", "W2", "W3"],
+            "split_no": 1,
+            "zone": "slushy",
+            "change_cost": [30.0, 0.0, 30.0],
+        }
+    )
+    pegging = pd.DataFrame(
+        {
+            "order_id": ["S1", "S2", "S2"],
+            "line_id": "1",
+            "supply_type": "lot",
+            "supply_id": ["W1/1", "W1/1", "W2/1"],
+        }
+    )
+    orders = pd.DataFrame({"order_id": ["S1", "S2"], "line_id": "1", "customer_tier": ["C", "A"]})
+    found = moves_to_approve(moves, pegging, orders).set_index("wo_id")["customer_tiers"]
+    assert found.to_dict() == {"W1": "A,C", "W3": ""}
