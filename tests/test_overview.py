@@ -138,7 +138,7 @@ def test_text_from_the_feed_is_escaped_everywhere(run: Run) -> None:
     run.say("snapshot", {**run.words("snapshot"), "blockers": [HOSTILE] * 4})
     pages = [_html(overview_page(run)), *(_html(blocks) for _, _, blocks in function_pages(run))]
     assert all("<script" not in page for page in pages)
-    assert "and 2 more on the page 0 Data" in pages[0]
+    assert "and 3 more on the page 0 Data" in pages[0]
 
 
 def test_without_projected_orders_the_largest_divergences_take_their_place(run: Run) -> None:
@@ -201,7 +201,7 @@ def test_function_page_holds_its_own_rows_only(run: Run) -> None:
         "Operations: 0 divergences to own; 1 commitment proposed, the first due Mon 23 Nov 10:00."
     )
     grids = [b for b in pages["logistics"] if isinstance(b, Grid)]
-    assert grids[0].frame["text"].tolist() == ["move truck T1"]
+    assert grids[0].frame["what"].tolist() == ["move truck T1"]
 
 
 def test_new_blocks_draw_what_they_are_given() -> None:
@@ -228,3 +228,29 @@ def test_moments_are_of_the_site(run: Run) -> None:
     assert moment(pd.NaT, run) == ""
     assert plural(1, "divergence") == "1 divergence"
     assert json.dumps(plural(2000, "line")) == '"2,000 lines"'
+
+
+def test_terms_of_the_recommendation_add_up_to_its_total(run: Run) -> None:
+    """Tests that the money rows on the first page sum to the total, small terms together."""
+    _orders(run)
+    _scenarios(run)
+    terms = {"a": (900.0, 100.0), "b": (400.0, 300.0), "c": (200.0, 0.0), "d": (0.0, 350.0)}
+    terms |= {"e": (0.0, 149.0), "f": (0.0, 1.0), "g": (0.0, 0.0)}
+    run.write(
+        scenario_costs=pd.DataFrame(
+            [
+                {"scenario": name, "term": term, "cost": cost}
+                for term, both in terms.items()
+                for name, cost in zip(("do_nothing", "overtime"), both, strict=True)
+            ]
+        )
+    )
+    (screen,) = overview_page(run)
+    (rows,) = screen.columns
+    beside = next(block for block in rows if isinstance(block, Columns))
+    frame = beside.columns[1][0].frame
+    money = frame[~frame["in EUR"].isin(["late order lines", "total cost"])]
+    total = frame[frame["in EUR"] == "total cost"].iloc[0]
+    assert money["in EUR"].tolist() == ["a", "c", "d", "e", "other terms"]
+    assert money["do nothing"].sum() == pytest.approx(total["do nothing"])
+    assert money["recommended"].sum() == pytest.approx(total["recommended"])

@@ -258,12 +258,10 @@ def _brief(row: dict, counts: str, currency: str) -> str:
     if not math.isnan(change):
         sign = "+" if change > 0 else "−" if change < 0 else "±"
         size = f"{abs(change):.1f} points" if unit == "%" else in_words(abs(change), unit, currency)
-        parts.append(f"{sign}{size} on the week before")
+        parts.append(f"{sign}{size} on the week")
     word = str(row["signal"])
     parts.append(
-        {"in control": "usual noise", "too few points": ""}.get(
-            word, word.replace("limits", "its limits")
-        )
+        {"in control": "", "too few points": ""}.get(word, word.replace("limits", "its limits"))
     )
     return "; ".join(part for part in parts if part)
 

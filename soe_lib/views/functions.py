@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from soe_lib.impact import QUESTIONS
 from soe_lib.run import Run
-from soe_lib.views.blocks import Block, Grid, Headline, Note, Sentences, Tile, Tone, money, tiles
-from soe_lib.views.facts_of_run import flag, moment, number, plural, rows_of
+from soe_lib.views.blocks import Block, Facts, Grid, Headline, Sentences, Tile, Tone, money, tiles
+from soe_lib.views.facts_of_run import day, flag, moment, number, plural, rows_of
 from soe_lib.views.page import blockers, currency_of
 from soe_lib.vocabulary import FUNCTIONS
 
+ORDER_ROLES = ("customer_service", "finance")
+"""Functions that answer for late order lines."""
+
 TITLES = {function: function.replace("_", " ").capitalize() for function in FUNCTIONS}
-_DIVERGENCE_COLUMNS = (
-    "sentence",
-    "object_id",
-    "money_at_risk",
-    "num_orders",
-    "act_by_at",
-    "severity",
-)
-_COMMITMENT_COLUMNS = ("due_at", "text", "old_value", "new_value", "money", "reason_code")
+
+
+_ORDER_COLUMNS = {
+    "order_id": "order",
+    "line_id": "line",
+    "customer_id": "customer",
+    "customer_tier": "tier",
+    "item_id": "item",
+    "open_qty": "open quantity",
+    "due_at": "due",
+    "promised_at": "projected",
+    "tardiness_days": "days late",
+    "value": "value",
+    "late_cost": "cost of lateness",
+    "margin_at_risk": "margin at risk",
+    "price_source": "priced by",
+}
+"""Columns of the late order lines and their heads; which of them there are depends on the role."""
 
 
 def function_pages(run: Run) -> list[tuple[str, str, list[Block]]]:
@@ -48,36 +61,64 @@ def _page(run: Run, function: str) -> list[Block]:
     blocks: list[Block] = [
         blockers(run),
         _headline(run, function, own, tasks),
-        Note(QUESTIONS[function]),
-        _numbers(run, own, tasks),
+        Facts("", (("Your question", QUESTIONS[function]),)),
+        _numbers(run, function, own, tasks),
     ]
-    if function in ("customer_service", "finance"):
+    if function in ORDER_ROLES:
         blocks.append(_own_rows(run, function))
-    blocks += [
-        Grid(
-            _readable(tasks),
-            title="Commitments proposed to you",
-            table="commitments" if run.has("commitments") else "",
-            columns=_COMMITMENT_COLUMNS,
-            if_none="none: the recommended scenario asks nothing of you, or step 4 is off.",
-        ),
-        Grid(
-            own,
-            title="Divergences you own",
-            table="divergences" if run.has("divergences") else "",
-            columns=_DIVERGENCE_COLUMNS,
-            if_none="none this week.",
-        ),
-    ]
+    blocks += [_commitments(run, tasks), _own_divergences(run, function, own)]
     return blocks
+
+
+def _commitments(run: Run, tasks: pd.DataFrame) -> Grid:
+    shown = pd.DataFrame(
+        {
+            "due": [moment(at, run) for at in tasks["due_at"]],
+            "what": tasks["text"].to_numpy(),
+            f"money {currency_of(run)}".strip(): tasks.get("money", np.nan),
+        }
+    )
+    return Grid(
+        shown.dropna(axis="columns", how="all"),
+        title="Commitments proposed to you",
+        table="commitments" if run.has("commitments") else "",
+        if_none="none: the recommended scenario asks nothing of you, or step 4 is off.",
+    )
+
+
+def _own_divergences(run: Run, function: str, own: pd.DataFrame) -> Grid:
+    """What a function owns; logistics' rows also name shipments that leave without their goods."""
+    table = f"function_{function}_rows"
+    rows = rows_of(run, table, "sentence", "object_id")
+    if rows.empty:
+        table, rows = ("divergences" if run.has("divergences") else "", own)
+    shown = pd.DataFrame(
+        {
+            "what": rows["sentence"].to_numpy(),
+            "order lines": rows.get("num_orders", np.nan),
+            f"at risk {currency_of(run)}".strip(): rows.get("money_at_risk", np.nan),
+            "act by": [moment(at, run) for at in rows.get("act_by_at", [""] * len(rows))],
+        }
+    )
+    return Grid(
+        shown.dropna(axis="columns", how="all"),
+        title="Divergences you own",
+        table=table,
+        if_none="none this week.",
+    )
 
 
 def _headline(run: Run, function: str, own: pd.DataFrame, tasks: pd.DataFrame) -> Headline:
     currency = currency_of(run)
     at_risk = number(own, "money_at_risk")
-    parts = [plural(len(own), "divergence") + " to own"]
-    if at_risk > 0:
-        parts[0] += f", {money(at_risk, currency)} at risk"
+    parts = []
+    late = _late_lines(run, function)
+    if late is not None:
+        cost = money(number(late, "late_cost"), currency)
+        parts.append(f"{plural(len(late), 'order line')} projected late, costing {cost}")
+    if late is None or len(own):
+        risk = f", {money(at_risk, currency)} at risk" if at_risk > 0 else ""
+        parts.append(f"{plural(len(own), 'divergence')} to own{risk}")
     parts.append(
         f"{plural(len(tasks), 'commitment')} proposed, the first due "
         f"{moment(tasks['due_at'].iloc[0], run)}"
@@ -88,14 +129,35 @@ def _headline(run: Run, function: str, own: pd.DataFrame, tasks: pd.DataFrame) -
     return Headline(f"{TITLES[function]}: {'; '.join(parts)}.", tone)
 
 
-def _numbers(run: Run, own: pd.DataFrame, tasks: pd.DataFrame) -> Block:
+def _numbers(run: Run, function: str, own: pd.DataFrame, tasks: pd.DataFrame) -> Block:
     currency = currency_of(run)
     soon = tasks[tasks["due_at"] <= run.as_of + pd.Timedelta(hours=24)] if len(tasks) else tasks
+    late = _late_lines(run, function)
+    hurt = (
+        None
+        if late is None
+        else Tile(
+            "Order lines projected late",
+            f"{len(late):,}",
+            f"cost of lateness {money(number(late, 'late_cost'), currency)}",
+            "bad" if len(late) else "good",
+        )
+    )
     return tiles(
+        hurt,
         Tile("Divergences", f"{len(own):,}", _types(own), "warn" if len(own) else "good"),
         Tile("Money at risk in them", money(number(own, "money_at_risk"), currency)),
         Tile("Commitments", f"{len(tasks):,}", f"{len(soon):,} due within 24 h"),
     )
+
+
+def _late_lines(run: Run, function: str) -> pd.DataFrame | None:
+    """Return the late order lines of the roles that answer for them; None for the others."""
+    table = f"function_{function}_rows"
+    if function not in ORDER_ROLES or not run.has(table):
+        return None
+    rows = rows_of(run, table, "order_id", "late_cost")
+    return rows[flag(rows, "is_late")] if "is_late" in rows else rows
 
 
 def _types(own: pd.DataFrame) -> str:
@@ -107,38 +169,21 @@ def _types(own: pd.DataFrame) -> str:
 
 
 def _own_rows(run: Run, function: str) -> Block:
-    table = f"function_{function}_rows"
-    late = rows_of(run, table, "order_id", "late_cost")
     title = {
         "customer_service": "Customers who must hear a new date",
         "finance": "What each late order line costs",
     }[function]
-    if not run.has(table):
+    kept = _late_lines(run, function)
+    if kept is None:
         return Sentences(title, (), if_none="off: step 2 could not project orders from this feed.")
-    kept = late[flag(late, "is_late")] if "is_late" in late else late
-    columns = (
-        "order_id",
-        "line_id",
-        "customer_id",
-        "customer_tier",
-        "item_id",
-        "open_qty",
-        "due_at",
-        "promised_at",
-        "tardiness_days",
-        "value",
-        "late_cost",
-        "margin_at_risk",
-        "price_source",
+    table = f"function_{function}_rows"
+    shown = kept.assign(
+        **{
+            name: [day(at, run) or "never" for at in kept[name]]
+            for name in ("due_at", "promised_at")
+            if name in kept
+        }
     )
-    return Grid(kept, title=title, table=table, columns=columns, if_none="no late order line.")
-
-
-def _readable(tasks: pd.DataFrame) -> pd.DataFrame:
-    """Leave out columns that say nothing in these rows."""
-    empty = [
-        name
-        for name in tasks.columns
-        if tasks[name].isna().all() or tasks[name].astype("str").eq("").all()
-    ]
-    return tasks.drop(columns=[name for name in empty if name not in ("due_at", "text")])
+    shown = shown.rename(columns=_ORDER_COLUMNS)
+    columns = tuple(_ORDER_COLUMNS.values())
+    return Grid(shown, title=title, table=table, columns=columns, if_none="no late order line.")

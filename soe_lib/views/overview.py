@@ -26,7 +26,10 @@ from soe_lib.views.functions import function_pages as function_pages
 from soe_lib.views.page import currency_of
 
 WORST = 5
-DEADLINES = 4
+TERMS_SHOWN = 4
+DEADLINES = 6
+ONE_LINE = 62
+"""Characters that fit one line of the deadlines."""
 _STEPS = (
     ("divergence", "1 Diverged"),
     ("impact", "2 Hurts"),
@@ -67,14 +70,12 @@ def overview_page(run: Run) -> list[Block]:
 
 
 def _blockers(run: Run) -> Facts:
-    """One line per blocker, at most two: the first screen is for decisions, page 0 has them all."""
+    """One line: the first screen is for decisions, page 0 has them all."""
     found = [str(sentence) for sentence in run.words("snapshot").get("blockers", ())]
-    more = f" … and {len(found) - 2} more on the page 0 Data" if len(found) > 2 else ""
-    lines = [_short(sentence, 150) for sentence in found[:2]]
-    if more:
-        lines[-1] += more
-    heads = ["Before you trust this page", ""]
-    return Facts("", tuple(zip(heads, lines, strict=False)), tone="warn")
+    if not found:
+        return Facts("", ())
+    more = f" … and {len(found) - 1} more on the page 0 Data" if len(found) > 1 else ""
+    return Facts("", (("Before you trust this page", _short(found[0], 120) + more),), tone="warn")
 
 
 def _late(run: Run) -> pd.DataFrame:
@@ -206,7 +207,7 @@ def _kpi_tile(run: Run) -> Tile | None:
         return None
     first = known.sort_values("rank", kind="stable").iloc[0]
     return Tile(
-        f"{first['label']} last week",
+        "OTIF last week" if first["kpi"] == "otif_line" else f"{first['label']} last week",
         str(first["value_text"]),
         str(first["brief"]),
         _tone(first["tone"]),
@@ -271,17 +272,8 @@ def _largest_divergences(run: Run) -> Block:
     return Grid(shown, title=title, rows=WORST, if_none="none found.")
 
 
-_MEASURES = (
-    ("num_late_lines", "late order lines"),
-    ("late_cost", "cost of lateness"),
-    ("overtime_cost", "overtime"),
-    ("changeover_cost", "changeovers"),
-    ("num_moves", "operations moved"),
-    ("total_cost", "total cost"),
-)
-
-
 def _recommendation(run: Run) -> Block:
+    """Late lines and every term of the money, so that the terms add up to the total."""
     pair = _scenarios(run)
     title = "Recommended"
     if pair is None:
@@ -289,11 +281,8 @@ def _recommendation(run: Run) -> Block:
     nothing, chosen = pair
     if chosen["scenario"] == nothing["scenario"]:
         return Sentences(title, (), if_none="do nothing: no scenario costs less.")
-    rows = [
-        (label, float(nothing[name]), float(chosen[name]))
-        for name, label in _MEASURES
-        if name in nothing and pd.notna(nothing[name]) and pd.notna(chosen[name])
-    ]
+    rows = [*_late_lines(nothing, chosen), *_terms(run, nothing, chosen)]
+    rows.append(("total cost", float(nothing["total_cost"]), float(chosen["total_cost"])))
     shown = pd.DataFrame(
         {
             f"in {currency_of(run)}" if currency_of(run) else "measure": [r[0] for r in rows],
@@ -302,26 +291,53 @@ def _recommendation(run: Run) -> Block:
             "change": [r[2] - r[1] for r in rows],
         }
     )
-    return Grid(shown, title=f"Recommended: {chosen['title']}", rows=len(_MEASURES))
+    return Grid(shown, title=f"Recommended: {chosen['title']}", rows=len(rows))
+
+
+def _late_lines(nothing: pd.Series, chosen: pd.Series) -> list[tuple[str, float, float]]:
+    before, after = _count(nothing, "num_late_lines"), _count(chosen, "num_late_lines")
+    return [("late order lines", before, after)] if min(before, after) >= 0 else []
+
+
+def _terms(run: Run, nothing: pd.Series, chosen: pd.Series) -> list[tuple[str, float, float]]:
+    costs = rows_of(run, "scenario_costs", "scenario", "term", "cost")
+    if costs.empty:
+        return []
+    names = costs["term_words"] if "term_words" in costs else costs["term"].str.replace("_", " ")
+    words = dict(zip(costs["term"], names, strict=True))
+    moves = _count(chosen, "num_moves")
+    if moves > 0 and "change_cost" in words:
+        words["change_cost"] += f" ({plural(moves, 'operation')} moved)"
+    by = costs.pivot_table(index="term", columns="scenario", values="cost", sort=False)
+    both = by.reindex(columns=[nothing["scenario"], chosen["scenario"]]).fillna(0.0)
+    before, after = both.iloc[:, 0], both.iloc[:, 1]
+    used = both[(before.abs() + after.abs()) > 0.5].index
+    size = (after - before).abs()[used].sort_values(ascending=False, kind="stable")
+    kept = [term for term in used if term in set(size.index[:TERMS_SHOWN])]
+    rows = [(words[term], float(before[term]), float(after[term])) for term in kept]
+    rest = [term for term in used if term not in kept]
+    if rest:
+        rows.append(("other terms", float(before[rest].sum()), float(after[rest].sum())))
+    return rows
 
 
 def _deadlines(run: Run) -> Block:
+    """The next deadline of each function, with what stands first on its list."""
     title = "Decide and do, by when"
-    tasks = _commitments(run)
-    if len(tasks):
-        due = tasks["due_at"].iloc[:DEADLINES]
-        text = tasks["text"].astype("str").iloc[:DEADLINES]
-        who = tasks["function"].astype("str").str.replace("_", " ").iloc[:DEADLINES]
-    else:
+    rows = _commitments(run).rename(columns={"function": "who", "due_at": "by"})
+    if rows.empty:
         rows = rows_of(run, "divergences", "act_by_at", "sentence", "owner_role")
-        rows = rows[rows["act_by_at"].notna()]
-        rows = rows[rows["act_by_at"] >= run.as_of].sort_values("act_by_at", kind="stable")
-        due = rows["act_by_at"].iloc[:DEADLINES]
-        text = rows["sentence"].astype("str").iloc[:DEADLINES]
-        who = rows["owner_role"].astype("str").str.replace("_", " ").iloc[:DEADLINES]
+        names = {"act_by_at": "by", "sentence": "text", "owner_role": "who"}
+        rows = rows[rows["act_by_at"].notna()].rename(columns=names)
+        rows = rows[rows["by"] >= run.as_of].sort_values("by", kind="stable")
+    count = rows["who"].value_counts()
+    first = rows.drop_duplicates("who").head(DEADLINES)
     pairs = tuple(
-        (moment(at, run, brief=True), f"{name}: {_short(words)}")
-        for at, name, words in zip(due, who, text, strict=True)
+        (
+            moment(by, run, brief=True),
+            _short(f"{str(who).replace('_', ' ')} ({count[who]:,}): {text}", ONE_LINE),
+        )
+        for by, who, text in zip(first["by"], first["who"], first["text"], strict=True)
     )
     return Facts(title, pairs, "no deadline falls in this run.")
 
