@@ -254,3 +254,31 @@ def test_terms_of_the_recommendation_add_up_to_its_total(run: Run) -> None:
     assert money["in EUR"].tolist() == ["a", "c", "d", "e", "other terms"]
     assert money["do nothing"].sum() == pytest.approx(total["do nothing"])
     assert money["recommended"].sum() == pytest.approx(total["recommended"])
+
+
+def test_past_due_lines_are_not_called_projected(run: Run) -> None:
+    """Tests that without a schedule lines are past due, and no unknown money is shown."""
+    rows = _past_due()
+    run.write(order_impact=rows)
+    run.say("impact", {"headline": "past due", "is_projected": False})
+    html = _html(overview_page(run))
+    assert "2 of 2 open order lines are past due." in html
+    assert "projected" not in html
+    assert "At risk if nothing is done" not in html
+    assert "The 5 order lines that are latest" in html
+
+
+def _past_due() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "order_id": ["S1", "S2"],
+            "line_id": ["10", "10"],
+            "customer_id": ["C1", "C2"],
+            "due_at": pd.to_datetime(["2026-11-20T09:00Z"] * 2, utc=True),
+            "promised_at": pd.to_datetime([None, None], utc=True),
+            "is_late": [True, True],
+            "tardiness_days": [3.0, 3.0],
+            "late_cost": [0.0, 0.0],
+            "margin_at_risk": [0.0, 0.0],
+        }
+    )

@@ -97,6 +97,8 @@ ADDED = (
 
 NEVER_NEGATIVE = ("uom", "money", "lines", "h", "items", "operations", "weeks", "per year")
 """Units of which no limit is drawn below zero."""
+STOCK_DAYS = ("days_of_supply", "inventory_days", "order_cycle_time")
+"""KPIs in days that cannot be negative (lateness can)."""
 
 
 def scoreboard(history: pd.DataFrame, bounded: Collection[str] = ()) -> pd.DataFrame:
@@ -131,7 +133,7 @@ def scoreboard(history: pd.DataFrame, bounded: Collection[str] = ()) -> pd.DataF
         points = np.array([]) if own is None else own["value"].to_numpy(float)
         value = float(newest["value"])
         limits = control_limits(points)
-        if newest["unit"] in NEVER_NEGATIVE:
+        if newest["unit"] in NEVER_NEGATIVE or newest["kpi"] in STOCK_DAYS:
             limits = replace(limits, lower=float(np.maximum(limits.lower, 0.0)))
         if newest["kpi"] in bounded or not np.isnan(float(newest["lo"])):
             limits = _within(limits)

@@ -255,8 +255,8 @@ def _brief(row: dict, counts: str, currency: str) -> str:
     if not math.isnan(float(row["target"])):
         parts.append(f"wanted {in_words(float(row['target']), unit, currency)}")
     change = float(row["change"])
-    if not math.isnan(change):
-        sign = "+" if change > 0 else "−" if change < 0 else "±"
+    if not math.isnan(change) and abs(change) >= 0.05:
+        sign = "+" if change > 0 else "−"
         size = f"{abs(change):.1f} points" if unit == "%" else in_words(abs(change), unit, currency)
         parts.append(f"{sign}{size} on the week")
     word = str(row["signal"])

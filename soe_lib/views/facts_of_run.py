@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from soe_lib.run import Run
+from soe_lib.views.blocks import Tone
 
 
 def rows_of(run: Run, name: str, *needed: str) -> pd.DataFrame:
@@ -69,3 +70,40 @@ def day(value: Any, run: Run) -> str:
 def plural(count: int, word: str, many: str = "") -> str:
     """Return ``1 order line``, ``7 order lines``: the count with its noun."""
     return f"{count:,} {word if count == 1 else many or word + 's'}"
+
+
+def late_orders(run: Run) -> pd.DataFrame:
+    """Return the late rows of ``order_impact``, in the order of step 2 (dearest first)."""
+    orders = rows_of(run, "order_impact", "order_id", "line_id", "is_late", "late_cost")
+    return orders[flag(orders, "is_late")]
+
+
+def scenario_pair(run: Run) -> tuple[pd.Series, pd.Series] | None:
+    """Return the rows of doing nothing and of the recommended scenario, if there are both."""
+    rows = rows_of(run, "scenarios", "scenario", "title", "total_cost", "is_recommended")
+    chosen = rows[flag(rows, "is_recommended")]
+    if rows.empty or chosen.empty:
+        return None
+    return rows.iloc[0], chosen.iloc[0]
+
+
+def commitments_by_due(run: Run) -> pd.DataFrame:
+    """Return the commitments of step 4, the next deadline first."""
+    rows = rows_of(run, "commitments", "due_at", "text", "function")
+    return rows.sort_values("due_at", kind="stable") if len(rows) else rows
+
+
+def is_projected(run: Run) -> bool:
+    """Whether lateness was projected from a schedule; else it is what is past due today."""
+    return bool(run.words("impact").get("is_projected", True))
+
+
+def as_tone(word: object) -> Tone:
+    """Return a tone of the blocks; whatever else is neutral."""
+    return word if word in ("good", "bad", "warn") else "neutral"
+
+
+def count_of(row: pd.Series, name: str) -> int:
+    """Return a count of a row; -1 where it is missing."""
+    value = row.get(name)
+    return -1 if value is None or pd.isna(value) else int(value)

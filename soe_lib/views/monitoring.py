@@ -24,16 +24,7 @@ from soe_lib.views.page import Page, blockers
 
 TILES = 6
 TREND_PICTURES = 9
-_KPI_COLUMNS = (
-    "label",
-    "value_text",
-    "wanted",
-    "change_text",
-    "noise",
-    "n",
-    "n_excluded",
-    "formula",
-)
+MOST_KPIS = 100
 _RESOURCE_COLUMNS = {
     "resource_id": "resource",
     "num_operations": "operations due",
@@ -224,21 +215,31 @@ def _adherence(run: Run, watched: Watched) -> list[Block]:
 
 
 def _all_kpis(watched: Watched) -> Grid:
+    """Every total with a value; cuts (by band, by resource) are in the table's file."""
     kpis = watched.kpis
-    known = kpis[kpis["value"].notna()]
+    known = kpis[kpis["value"].notna() & (kpis["dimension"] == "")]
     rows = known.to_dict("records")
-    shown = known.assign(
-        wanted=[_before(r["target"], r["unit"]) for r in rows],
-        change_text=[_signed(r["change"], r["unit"]) for r in rows],
-        noise=known["signal"],
+    shown = pd.DataFrame(
+        {
+            "KPI": known["label"].to_numpy(),
+            "last week": known["value_text"].to_numpy(),
+            "wanted": [_before(r["target"], r["unit"]) for r in rows],
+            "against the week before": [_signed(r["change"], r["unit"]) for r in rows],
+            "noise": known["signal"].to_numpy(),
+            "n": known["n"].to_numpy(),
+            "excluded": known["n_excluded"].to_numpy(),
+            "formula": known["formula"].to_numpy(),
+        }
     )
-    return Grid(shown, table="kpis", rows=60, columns=_KPI_COLUMNS, if_none="no KPI has a value.")
+    return Grid(shown, table="kpis", rows=MOST_KPIS, if_none="no KPI has a value.")
 
 
 def _signed(value: float, unit: str) -> str:
     if pd.isna(value):
         return "–"
-    return f"{value:+,.1f} {'points' if unit == '%' else unit}"
+    words = {"%": "points", "uom": "", "money": ""}.get(unit, unit)
+    size = f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+,.1f}"
+    return f"{size} {words}".strip() if abs(value) >= 0.05 else "±0"
 
 
 def _missing(watched: Watched) -> list[Block]:
@@ -249,10 +250,10 @@ def _missing(watched: Watched) -> list[Block]:
             "Off in this feed", watched.off, if_none="nothing: every feature has its tables."
         ),
         Grid(
-            none,
+            none.rename(columns={"label": "KPI", "n_excluded": "rows excluded"}),
             table="kpis",
             rows=40,
-            columns=("label", "reason", "n_excluded", "excluded", "formula"),
+            columns=("KPI", "reason", "rows excluded", "excluded", "formula"),
             if_none="every KPI has a value.",
         ),
     ]

@@ -14,15 +14,25 @@ from soe_lib.views.blocks import (
     Sentences,
     Spark,
     Strip,
-    Tile,
-    Tiles,
     Tone,
-    format_number,
     money,
-    tiles,
 )
-from soe_lib.views.facts_of_run import day, flag, headline_of, moment, number, plural, rows_of
+from soe_lib.views.facts_of_run import (
+    as_tone,
+    commitments_by_due,
+    count_of,
+    day,
+    headline_of,
+    is_projected,
+    late_orders,
+    moment,
+    number,
+    plural,
+    rows_of,
+    scenario_pair,
+)
 from soe_lib.views.functions import function_pages as function_pages
+from soe_lib.views.overview_tiles import tiles_of
 from soe_lib.views.page import currency_of
 
 WORST = 5
@@ -61,7 +71,7 @@ def overview_page(run: Run) -> list[Block]:
     rows: tuple[Block, ...] = (
         _blockers(run),
         _summary(run),
-        _tiles(run),
+        tiles_of(run),
         Columns(((_worst_orders(run),), (_recommendation(run),)), (3, 2)),
         kpis,
         Columns(((changed,), (_deadlines(run),)), (3, 2)),
@@ -78,56 +88,39 @@ def _blockers(run: Run) -> Facts:
     return Facts("", (("Before you trust this page", _short(found[0], 120) + more),), tone="warn")
 
 
-def _late(run: Run) -> pd.DataFrame:
-    orders = rows_of(run, "order_impact", "order_id", "line_id", "is_late", "late_cost")
-    return orders[flag(orders, "is_late")]
-
-
-def _scenarios(run: Run) -> tuple[pd.Series, pd.Series] | None:
-    """Return the rows of doing nothing and of the recommended scenario, if there are both."""
-    rows = rows_of(run, "scenarios", "scenario", "title", "total_cost", "is_recommended")
-    chosen = rows[flag(rows, "is_recommended")]
-    if rows.empty or chosen.empty:
-        return None
-    return rows.iloc[0], chosen.iloc[0]
-
-
-def _commitments(run: Run) -> pd.DataFrame:
-    rows = rows_of(run, "commitments", "due_at", "text", "function")
-    return rows.sort_values("due_at", kind="stable") if len(rows) else rows
-
-
 def _summary(run: Run) -> Headline:
     """One sentence: what is at risk, what is proposed, by when; from rows only."""
     currency = currency_of(run)
     parts: list[str] = []
     tone: Tone = "neutral"
     orders = rows_of(run, "order_impact", "order_id")
-    late = _late(run)
+    late = late_orders(run)
     if len(orders):
+        word = "projected late" if is_projected(run) else "past due"
+        cost = number(late, "late_cost")
         if len(late):
             tone = "bad"
             verb = "is" if len(late) == 1 else "are"
+            priced = f": {money(cost, currency)} if nothing is done" if cost > 0 else ""
             parts.append(
-                f"{len(late):,} of {plural(len(orders), 'open order line')} {verb} projected late: "
-                f"{money(number(late, 'late_cost'), currency)} if nothing is done"
+                f"{len(late):,} of {plural(len(orders), 'open order line')} {verb} {word}{priced}"
             )
         else:
             tone = "good"
-            parts.append(f"none of {plural(len(orders), 'open order line')} is projected late")
-    pair = _scenarios(run)
+            parts.append(f"none of {plural(len(orders), 'open order line')} is {word}")
+    pair = scenario_pair(run)
     if pair is not None:
         nothing, chosen = pair
         saved = float(nothing["total_cost"] - chosen["total_cost"])
         if chosen["scenario"] == nothing["scenario"] or saved <= 0:
             parts.append("no scenario is cheaper than doing nothing")
         else:
-            late_lines = _count(chosen, "num_late_lines")
+            late_lines = count_of(chosen, "num_late_lines")
             parts.append(
                 f"proposed is '{chosen['title']}', which saves {money(saved, currency)}"
                 + (f" and leaves {plural(late_lines, 'late line')}" if late_lines >= 0 else "")
             )
-    tasks = _commitments(run)
+    tasks = commitments_by_due(run)
     if len(tasks):
         parts.append(
             f"{plural(len(tasks), 'commitment')} to sign, the first due "
@@ -140,113 +133,32 @@ def _summary(run: Run) -> Headline:
     return Headline(text[0].upper() + text[1:] + ".", tone)
 
 
-def _tiles(run: Run) -> Tiles:
-    currency = currency_of(run)
-    late, orders = _late(run), rows_of(run, "order_impact", "order_id")
-    divergences = rows_of(run, "divergences", "divergence_type")
-    found: list[Tile | None] = []
-    if len(orders):
-        cost, margin = number(late, "late_cost"), number(late, "margin_at_risk")
-        hurt = late["customer_id"].nunique() if "customer_id" in late else 0
-        customers = f", {plural(hurt, 'customer')}" if hurt else ""
-        found += [
-            Tile(
-                "At risk if nothing is done",
-                money(cost, currency),
-                f"cost of lateness; margin in those lines {money(margin, currency)}",
-                "bad" if cost > 0 else "good",
-            ),
-            Tile(
-                "Order lines projected late",
-                f"{len(late):,}",
-                f"of {len(orders):,} open{customers}",
-                "bad" if len(late) else "good",
-            ),
-        ]
-    elif len(divergences):
-        found.append(Tile("Divergences", f"{len(divergences):,}", _by_subject(divergences), "warn"))
-    pair = _scenarios(run)
-    if pair is not None:
-        nothing, chosen = pair
-        saved = float(nothing["total_cost"] - chosen["total_cost"])
-        found.append(
-            Tile(
-                "Recommended saves",
-                money(max(0.0, saved), currency),
-                str(chosen["title"]),
-                "good" if saved > 0 else "neutral",
-            )
-        )
-    found += [_overload_tile(run), _kpi_tile(run), _deadline_tile(run)]
-    return tiles(*found)
-
-
-def _by_subject(divergences: pd.DataFrame) -> str:
-    if "subject" not in divergences:
-        return ""
-    counts = divergences["subject"].value_counts().sort_index()
-    ordered = counts.sort_values(ascending=False, kind="stable").head(3)
-    return ", ".join(f"{subject} {count:,}" for subject, count in ordered.items())
-
-
-def _overload_tile(run: Run) -> Tile | None:
-    load = rows_of(run, "resource_load", "resource_id", "overload_hours", "load_pct")
-    if load.empty:
-        return None
-    over = load[load["overload_hours"] > 1e-6]
-    resources = over["resource_id"].nunique()
-    worst = load.sort_values(["load_pct", "resource_id"], kind="stable").iloc[-1]
-    note = f"worst {worst['resource_id']} at {format_number(float(worst['load_pct']))} % in a week"
-    return Tile("Resources overloaded", f"{resources:,}", note, "bad" if resources else "good")
-
-
-def _kpi_tile(run: Run) -> Tile | None:
-    kpis = rows_of(run, "kpis", "kpi", "label", "value", "value_text", "brief", "tone", "rank")
-    known = kpis[kpis["value"].notna()]
-    if known.empty:
-        return None
-    first = known.sort_values("rank", kind="stable").iloc[0]
-    return Tile(
-        "OTIF last week" if first["kpi"] == "otif_line" else f"{first['label']} last week",
-        str(first["value_text"]),
-        str(first["brief"]),
-        _tone(first["tone"]),
-    )
-
-
-def _deadline_tile(run: Run) -> Tile | None:
-    tasks = _commitments(run)
-    if tasks.empty:
-        return None
-    first = tasks["due_at"].iloc[0]
-    soon = tasks[tasks["due_at"] <= run.as_of + pd.Timedelta(hours=24)]
-    return Tile(
-        "First deadline",
-        moment(first, run, brief=True),
-        f"{plural(len(soon), 'commitment')} due within 24 h, {len(tasks):,} in all",
-        "warn",
-    )
-
-
 def _worst_orders(run: Run) -> Block:
-    title = f"The {WORST} order lines that cost most if nothing is done"
     orders = rows_of(run, "order_impact", "order_id")
-    late = _late(run)
+    late = late_orders(run)
     if orders.empty:
         return _largest_divergences(run)
     worst = late.head(WORST)
-    shown = pd.DataFrame(
-        {
-            "order line": worst["order_id"].astype("str") + " / " + worst["line_id"].astype("str"),
-            "customer": _customer(worst),
-            "item": worst.get("item_id", pd.Series("", index=worst.index)),
-            "due": [day(at, run) for at in worst.get("due_at", [])],
-            "projected": [day(at, run) or "never" for at in worst.get("promised_at", [])],
-            "days late": worst.get("tardiness_days", pd.Series(dtype=float)).round(1),
-            f"cost {currency_of(run)}".strip(): worst["late_cost"].round(0),
-        }
+    is_priced = number(late, "late_cost") > 0
+    what = "that cost most if nothing is done" if is_priced else "that are latest"
+    columns = {
+        "order line": worst["order_id"].astype("str") + " / " + worst["line_id"].astype("str"),
+        "customer": _customer(worst),
+        "item": worst.get("item_id", pd.Series("", index=worst.index)),
+        "due": [day(at, run) for at in worst.get("due_at", [])],
+        "projected": [day(at, run) or "never" for at in worst.get("promised_at", [])],
+        "days late": worst.get("tardiness_days", pd.Series(dtype=float)).round(1),
+        f"cost {currency_of(run)}".strip(): worst["late_cost"].round(0),
+    }
+    if not is_projected(run):
+        columns.pop("projected")
+    shown = pd.DataFrame(columns)
+    return Grid(
+        shown if is_priced else shown.iloc[:, :-1],
+        title=f"The {WORST} order lines {what}",
+        rows=WORST,
+        if_none="no open order line is late.",
     )
-    return Grid(shown, title=title, rows=WORST, if_none="no open order line is projected late.")
 
 
 def _customer(rows: pd.DataFrame) -> pd.Series:
@@ -274,7 +186,7 @@ def _largest_divergences(run: Run) -> Block:
 
 def _recommendation(run: Run) -> Block:
     """Late lines and every term of the money, so that the terms add up to the total."""
-    pair = _scenarios(run)
+    pair = scenario_pair(run)
     title = "Recommended"
     if pair is None:
         return Sentences(title, (), if_none=headline_of(run, "what_if") or "no scenario computed.")
@@ -295,7 +207,7 @@ def _recommendation(run: Run) -> Block:
 
 
 def _late_lines(nothing: pd.Series, chosen: pd.Series) -> list[tuple[str, float, float]]:
-    before, after = _count(nothing, "num_late_lines"), _count(chosen, "num_late_lines")
+    before, after = count_of(nothing, "num_late_lines"), count_of(chosen, "num_late_lines")
     return [("late order lines", before, after)] if min(before, after) >= 0 else []
 
 
@@ -305,7 +217,7 @@ def _terms(run: Run, nothing: pd.Series, chosen: pd.Series) -> list[tuple[str, f
         return []
     names = costs["term_words"] if "term_words" in costs else costs["term"].str.replace("_", " ")
     words = dict(zip(costs["term"], names, strict=True))
-    moves = _count(chosen, "num_moves")
+    moves = count_of(chosen, "num_moves")
     if moves > 0 and "change_cost" in words:
         words["change_cost"] += f" ({plural(moves, 'operation')} moved)"
     by = costs.pivot_table(index="term", columns="scenario", values="cost", sort=False)
@@ -324,7 +236,7 @@ def _terms(run: Run, nothing: pd.Series, chosen: pd.Series) -> list[tuple[str, f
 def _deadlines(run: Run) -> Block:
     """The next deadline of each function, with what stands first on its list."""
     title = "Decide and do, by when"
-    rows = _commitments(run).rename(columns={"function": "who", "due_at": "by"})
+    rows = commitments_by_due(run).rename(columns={"function": "who", "due_at": "by"})
     if rows.empty:
         rows = rows_of(run, "divergences", "act_by_at", "sentence", "owner_role")
         names = {"act_by_at": "by", "sentence": "text", "owner_role": "who"}
@@ -356,21 +268,12 @@ def _kpis(run: Run) -> Strip:
                 str(row.label),
                 str(row.value_text),
                 str(row.brief),
-                _tone(row.tone),
+                as_tone(row.tone),
                 tuple(points.tolist()),
             )
         )
     why = headline_of(run, "monitoring") or "step 5 has not run."
     return Strip(tuple(sparks), "How last week went", why)
-
-
-def _tone(word: object) -> Tone:
-    return word if word in ("good", "bad", "warn") else "neutral"
-
-
-def _count(row: pd.Series, name: str) -> int:
-    value = row.get(name)
-    return -1 if value is None or pd.isna(value) else int(value)
 
 
 def _short(text: str, limit: int = 110) -> str:
