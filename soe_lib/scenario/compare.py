@@ -145,7 +145,8 @@ def _reason(row: pd.Series, first: pd.Series, best: pd.Series | None) -> str:
     if best is None:
         return ""
     if row["same_as"]:
-        tried = f"{row['num_offered']} levers tried, none pays" if row["num_offered"] else ""
+        count = row["num_offered"]
+        tried = f"{count} lever{'s' if count > 1 else ''} tried, none pays" if count else ""
         return f"{tried or 'nothing that pays was found'}: the same as '{row['same_as']}'"
     dearer = row["total_cost"] - best["total_cost"]
     words = f"costs {dearer:,.0f} more than '{best['title']}'" if dearer > 0.5 else "costs the same"

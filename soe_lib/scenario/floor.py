@@ -112,8 +112,9 @@ def working_pieces(
     Returns
     -------
     pandas.DataFrame
-        Columns of ``operations``, one row per piece, by resource and start. An operation on a
-        resource without a calendar stays whole.
+        Columns of ``operations``, one row per piece, by resource and start; of a changeover that
+        was interrupted only the part next to the run. An operation on a resource without a
+        calendar stays whole.
     """
     calendar = table_or_empty(tables, "resource_calendar")
     opened = calendar[calendar["calendar_kind"].isin(OPEN_KINDS)]
@@ -128,7 +129,9 @@ def working_pieces(
     joined = joined[(joined["_close"] > joined["start_at"]) & (joined["_open"] < joined["end_at"])]
     is_first = joined["_open"] <= joined["start_at"]
     pieces = joined.assign(
-        setup_start_at=joined["setup_start_at"].where(is_first, joined["_open"]),
+        setup_start_at=joined[["setup_start_at", "_open"]]
+        .max(axis=1)
+        .where(is_first, joined["_open"]),
         start_at=joined[["start_at", "_open"]].max(axis=1),
         end_at=joined[["end_at", "_close"]].min(axis=1),
     )

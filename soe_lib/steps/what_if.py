@@ -159,8 +159,20 @@ def headline_of(comparison: pd.DataFrame, currency: str) -> str:
     return (
         f"'{best['title']}' saves {saved} against doing nothing: {best['num_late_lines']:,} late "
         f"order lines instead of {first['num_late_lines']:,}, for {best['num_moves']:,} moved "
-        f"operations{_spent(best, currency)}{tail}."
+        f"operations{_spent(best, currency)}{_calm(comparison, best)}{tail}."
     )
+
+
+def _calm(comparison: pd.DataFrame, best: pd.Series) -> str:
+    """Say what the fewest moves would get, where that is another choice."""
+    calm = comparison[comparison["scenario"] == "minimal_change"]
+    if calm.empty or best["scenario"] == "minimal_change" or calm["is_rejected"].iloc[0]:
+        return ""
+    row = calm.iloc[0]
+    share = 100 * row["delta_total_cost"] / best["delta_total_cost"]
+    if share < 1 or row["num_moves"] * 2 > best["num_moves"]:
+        return ""
+    return f"; {row['num_moves']:,} moves would get {share:.0f} % of that"
 
 
 def _spent(best: pd.Series, currency: str) -> str:

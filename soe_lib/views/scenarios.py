@@ -92,9 +92,10 @@ def floor_words(failed: int, asked: int) -> str:
 
 
 def why(rows: pd.DataFrame) -> Facts:
-    """Return the reason of each verdict, one line per scenario."""
-    pairs = zip(rows["title"].tolist(), rows["reason"].tolist(), strict=True)
-    return Facts("Why", tuple((title, reason) for title, reason in pairs if reason))
+    """Return the reason of each verdict; scenarios with the same reason share a line."""
+    told = rows[rows["reason"] != ""]
+    by_reason = told.groupby("reason", sort=False)["title"].agg(", ".join)
+    return Facts("Why", tuple(zip(by_reason.tolist(), by_reason.index.tolist(), strict=True)))
 
 
 def with_local_times(rows: pd.DataFrame, run: Run, *names: str) -> pd.DataFrame:

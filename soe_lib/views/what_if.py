@@ -159,8 +159,10 @@ def _comparison(run: Run, explored: Explored) -> list[Block]:
     shown = first_screen(rows)
     rest = rows[~rows["scenario"].isin(shown["scenario"])]
     found: list[Block] = [comparison_grid(shown, run, "Against doing nothing"), why(shown)]
+    other = rest[rest["same_as"] == ""]
+    if len(other):
+        found.append(comparison_grid(other, run, "Dominated or dearer"))
     if len(rest):
-        found.append(comparison_grid(rest, run, "Dominated, no different, or dearer"))
         found.append(why(rest))
     rejected = explored.tables["scenario_violations"]
     if len(rejected):
@@ -265,11 +267,11 @@ def _moves(run: Run, explored: Explored) -> list[Block]:
     keys = pd.MultiIndex.from_frame(lines[["order_id", "line_id"]])
     promises = pd.DataFrame(
         {
-            "order line": lines["order_id"] + " / " + lines["line_id"],
+            "order line": lines["order_id"] + "/" + lines["line_id"],
             "customer": orders["customer_id"].reindex(keys).to_numpy(),
             "what": lines["change"],
-            "without": lines["promised_date_before"],
-            "now": lines["promised_date_after"],
+            "without": lines["promised_date_before"].dt.strftime("%d %b"),
+            "now": lines["promised_date_after"].dt.strftime("%d %b"),
             "days": lines["moved_days"],
             "days late now": lines["lateness_days_after"].clip(lower=0),
         }
