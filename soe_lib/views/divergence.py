@@ -5,10 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from soe_lib.charts import (
-    plot_deviation_heat_map,
-    plot_load_heat_map,
     plot_orders_in_jeopardy,
-    plot_projected_stock,
 )
 from soe_lib.run import Run
 from soe_lib.steps.divergence import Found
@@ -27,14 +24,19 @@ from soe_lib.views.blocks import (
     money,
     tiles,
 )
-from soe_lib.views.facts_of_run import day, moment, plural
+from soe_lib.views.divergence_parts import (
+    demand_part,
+    divergence_rows,
+    material_part,
+    resources_part,
+)
+from soe_lib.views.facts_of_run import day, plural
 from soe_lib.views.page import Page, blockers, currency_of
+from soe_lib.views.short_words import by_when, short_day, with_tier
 
 DEAREST = 3
 ROWS = 12
 DOTS = 15
-CURVES = 3
-_HARD_SPACE = "\u00a0"
 
 
 def divergence_page(run: Run, found: Found) -> Page:
@@ -64,9 +66,9 @@ def divergence_page(run: Run, found: Found) -> Page:
         "headline": [Headline(found.headline, _tone(found)), *_basis(run)],
         "tiles": [_tiles(run, found), _dearest(run, found)],
         "orders": _orders(run, found),
-        "resources": _resources(run, found),
-        "material": _material(run, found),
-        "demand": _demand(run, found),
+        "resources": resources_part(run, found),
+        "material": material_part(run, found),
+        "demand": demand_part(run, found),
         "all": _all(run, found),
         "off": _off(found),
     }
@@ -217,167 +219,20 @@ def _order_rows(run: Run, found: Found) -> pd.DataFrame:
     shown = pd.DataFrame(
         {
             "order line": orders["order_id"] + "/" + orders["line_id"],
-            "customer": _with_tier(orders),
+            "customer": with_tier(orders),
             "item": orders["item_name"],
             "open": orders["open_qty"].round(0),
-            "due": [_day(at, run) for at in orders["due_at"]],
+            "due": [short_day(at, run) for at in orders["due_at"]],
         }
     )
     if found.projection is not None:
-        shown["projected"] = [_day(at, run) or "no supply" for at in orders["promised_at"]]
+        shown["projected"] = [short_day(at, run) or "no supply" for at in orders["promised_at"]]
     shown["days late"] = orders["lateness_days"].round(1)
     if orders["late_cost"].notna().any():
         shown[f"cost {currency_of(run)}".strip()] = orders["late_cost"].round(0)
     shown["why"] = orders["why"]
     if found.projection is not None:
-        shown["act by"] = [_by(at, run) for at in orders["act_by_at"]]
-    return shown
-
-
-def _with_tier(rows: pd.DataFrame) -> pd.Series:
-    names = rows["customer_id"].fillna("?").astype("str")
-    tiers = f"{_HARD_SPACE}(" + rows["customer_tier"].astype("str") + ")"
-    return names + tiers.where(rows["customer_tier"].notna(), "")
-
-
-def _by(value: object, run: Run) -> str:
-    """The last responsible moment in words: now, a moment, or nothing."""
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return ""
-    at = pd.Timestamp(value)  # type: ignore[arg-type]
-    return "now" if at <= run.as_of else moment(at, run).replace(" ", _HARD_SPACE)
-
-
-def _day(value: object, run: Run) -> str:
-    """A day that does not break over two lines."""
-    return day(value, run).replace(" ", _HARD_SPACE)
-
-
-def _resources(run: Run, found: Found) -> list[Block]:
-    load = found.load
-    if load.empty:
-        why = "resource load is off: the feed has no schedule with resources and their calendar."
-        return [Grid(load, if_none=why.capitalize())]
-    limit = run.params.divergence.load_pct
-    over = load[load["load_pct"] > limit].sort_values("overload_hours", ascending=False)
-    shown = pd.DataFrame(
-        {
-            "resource": over["resource_id"],
-            "week of": [f"{at:%d{_HARD_SPACE}%b}" for at in over["week_start_date"]],
-            "work h": over["load_hours"].round(0),
-            "open h": over["available_hours"].round(0),
-            "load %": over["load_pct"].round(0),
-            "too much h": over["overload_hours"].round(1),
-        }
-    )
-    own = found.divergences[
-        found.divergences["divergence_type"].isin(
-            ["downtime", "running_slow", "labour_short", "scrap_above_plan"]
-        )
-    ]
-    return [
-        Picture(plot_load_heat_map(load), "resource_load"),
-        Grid(
-            shown,
-            title=f"Weeks above {limit:g} % of the open hours",
-            table="resource_load",
-            rows=8,
-            if_none=f"no resource has a week above {limit:g} %.",
-        ),
-        Grid(
-            _divergence_rows(run, own),
-            title="What took hours away or slowed the resources",
-            rows=8,
-            if_none="nothing beyond tolerance since the last cycle.",
-        ),
-    ]
-
-
-def _material(run: Run, found: Found) -> list[Block]:
-    short = found.material
-    if "material shortages" in set(found.off["detector"]):
-        own = found.off[found.off["detector"] == "material shortages"]["sentence"].iloc[0]
-        return [Grid(short, if_none=own[0].upper() + own[1:] + ".")]
-    if short.empty:
-        return [Grid(short, if_none="Every purchased component covers the published schedule.")]
-    shown = pd.DataFrame(
-        {
-            "component": short["item_id"],
-            "short from": [_day(at, run) for at in short["first_short_at"]],
-            "missing": short["missing_qty"].round(0),
-            "order by": ["now" if at <= run.as_of else _day(at, run) for at in short["act_by_at"]],
-            "supplier": short["supplier_id"].fillna("–"),
-            "order": short["po_id"].fillna("nothing on order"),
-            "required": [_day(at, run) for at in short["required_date"]],
-            "confirmed": [_day(at, run) for at in short["promised_date"]],
-            "work orders": short["num_work_orders"],
-            "late order lines that wait": [
-                f"{count}: {names[:44]}" + ("…" if len(names) > 44 else "") if count else "none"
-                for count, names in zip(short["num_orders"], short["order_ids"], strict=True)
-            ],
-        }
-    )
-    if currency_of(run):
-        shown[f"cost {currency_of(run)}"] = short["late_cost"].round(0)
-    pressing = short[~short["can_wait"].astype(bool)]
-    first = (pressing if len(pressing) else short)["item_id"].head(CURVES)
-    curves = found.stock[found.stock["item_id"].isin(first)]
-    return [
-        Grid(
-            shown,
-            title="Components that run short, what their supplier confirms, and who waits",
-            table="material_shortages",
-            rows=ROWS,
-        ),
-        Picture(
-            plot_projected_stock(curves, title="Projected stock; below nil a need is not covered"),
-            "projected_stock",
-        ),
-    ]
-
-
-def _demand(run: Run, found: Found) -> list[Block]:
-    demand = found.demand
-    if demand.empty:
-        why = "No S&OP plan covers the weeks around this one."
-        return [Grid(demand, if_none=why)]
-    gap = demand["deviation_qty"].abs()
-    outside = demand[demand["is_outside"]].assign(gap=gap).sort_values("gap", ascending=False)
-    shown = pd.DataFrame(
-        {
-            "family": outside["family_id"],
-            "week of": [f"{at:%d %b}" for at in outside["week_start_date"]],
-            "planned": outside["planned_qty"].round(0),
-            "ordered": outside["actual_qty"].round(0),
-            "ordered - planned": outside["deviation_qty"].round(0),
-            "% of plan": outside["deviation_pct"].round(0),
-        }
-    )
-    tolerance = run.params.divergence.demand_pct
-    return [
-        Picture(plot_deviation_heat_map(demand), "demand_vs_plan"),
-        Note(
-            f"Figures stand where orders leave the plan by more than {tolerance:g} %. Weeks to "
-            "come still fill up: there only more orders than planned are a divergence."
-        ),
-        Grid(
-            shown,
-            title="Largest deviations",
-            table="demand_vs_plan",
-            rows=8,
-            if_none="every family is inside its tolerance.",
-        ),
-    ]
-
-
-def _divergence_rows(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
-    first = rows["sentence"].str.slice(0, 1).str.upper()
-    shown = pd.DataFrame({"what": first + rows["sentence"].str.slice(1)})
-    shown["owner"] = rows["owner_role"].str.replace("_", " ")
-    shown["act by"] = [_by(at, run) for at in rows["act_by_at"]]
-    shown["late orders"] = rows["num_orders"].round(0)
-    if currency_of(run):
-        shown[f"at risk {currency_of(run)}"] = rows["money_at_risk"].round(0)
+        shown["act by"] = [by_when(at, run) for at in orders["act_by_at"]]
     return shown
 
 
@@ -396,7 +251,7 @@ def _all(run: Run, found: Found) -> list[Block]:
         )
     return [
         Grid(
-            _divergence_rows(run, rows),
+            divergence_rows(run, rows),
             title=f"{plural(len(rows), 'divergence')}, most money first",
             table="divergences",
             rows=ROWS,

@@ -22,14 +22,14 @@ from soe_lib.views.blocks import (
     money,
     tiles,
 )
-from soe_lib.views.facts_of_run import day, moment, plural, rows_of
+from soe_lib.views.facts_of_run import plural, rows_of
 from soe_lib.views.page import Page, currency_of
+from soe_lib.views.short_words import by_when, short_day, with_tier
 from soe_lib.vocabulary import FUNCTIONS
 
 ROWS = 12
 FEW = 6
 BARS = 12
-_HARD_SPACE = "\u00a0"
 _TITLES = {function: function.replace("_", " ").capitalize() for function in FUNCTIONS}
 
 
@@ -134,14 +134,14 @@ def _orders(run: Run, impact: Impact) -> list[Block]:
     shown = pd.DataFrame(
         {
             "order line": rows["order_id"] + "/" + rows["line_id"],
-            "customer": _with_tier(rows),
+            "customer": with_tier(rows),
             "item": rows["item_name"].fillna(rows["item_id"]),
             "open": rows["open_qty"].round(0),
-            "promised": [_day(at, run) for at in rows["due_at"]],
+            "promised": [short_day(at, run) for at in rows["due_at"]],
         }
     )
     if impact.is_projected:
-        shown["projected"] = [_day(at, run) or "no supply" for at in rows["promised_at"]]
+        shown["projected"] = [short_day(at, run) or "no supply" for at in rows["promised_at"]]
     shown["days late"] = rows["tardiness_days"].round(1)
     if _has_money(run, impact):
         shown[f"cost {currency}"] = rows["late_cost"].round(0)
@@ -242,7 +242,7 @@ def _owned(run: Run, impact: Impact, name: str) -> tuple[pd.DataFrame, str, str]
     rows = impact.functions[name]
     first = rows["sentence"].str.slice(0, 1).str.upper()
     shown = pd.DataFrame({"what": first + rows["sentence"].str.slice(1)})
-    shown["act by"] = [_by(at, run) for at in rows["act_by_at"]]
+    shown["act by"] = [by_when(at, run) for at in rows["act_by_at"]]
     shown["late orders"] = rows["num_orders"].round(0)
     if currency_of(run):
         shown[f"at risk {currency_of(run)}"] = rows["money_at_risk"].round(0)
@@ -257,7 +257,7 @@ def _logistics(run: Run, impact: Impact, name: str) -> tuple[pd.DataFrame, str, 
         {
             "shipment": ships["shipment_id"],
             "lane": ships["lane_id"].fillna("–"),
-            "leaves": [_by(at, run) for at in ships["planned_departure_at"]],
+            "leaves": [by_when(at, run) for at in ships["planned_departure_at"]],
             "order lines": ships["num_lines"],
             "without goods": ships["num_late_lines"],
             "customers": ships["customers"],
@@ -287,10 +287,10 @@ def _customer_service(run: Run, impact: Impact, name: str) -> tuple[pd.DataFrame
     )
     shown = pd.DataFrame(
         {
-            "customer": _with_tier(ordered),
+            "customer": with_tier(ordered),
             "late lines": ordered["lines"],
             "orders": ordered["orders"],
-            "first promise that breaks": [_day(at, run) for at in ordered["first"]],
+            "first promise that breaks": [short_day(at, run) for at in ordered["first"]],
             "worst days": ordered["worst"].round(1),
         }
     )
@@ -307,20 +307,3 @@ def _finance(run: Run, impact: Impact, name: str) -> tuple[pd.DataFrame, str, st
     shown = _clause_rows(clauses, currency_of(run))
     title = f"waiting costs {money(impact.total_late_cost, currency_of(run))}"
     return shown, title, "waiting costs nothing."
-
-
-def _with_tier(rows: pd.DataFrame) -> pd.Series:
-    names = rows["customer_id"].fillna("?").astype("str")
-    tiers = f"{_HARD_SPACE}(" + rows["customer_tier"].astype("str") + ")"
-    return names + tiers.where(rows["customer_tier"].notna(), "")
-
-
-def _by(value: object, run: Run) -> str:
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return ""
-    at = pd.Timestamp(value)  # type: ignore[arg-type]
-    return "now" if at <= run.as_of else moment(at, run).replace(" ", _HARD_SPACE)
-
-
-def _day(value: object, run: Run) -> str:
-    return day(value, run).replace(" ", _HARD_SPACE)
