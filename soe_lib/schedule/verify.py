@@ -74,7 +74,7 @@ def _add(found: Faults, rule: str, rows: pd.DataFrame, wrong: np.ndarray, detail
     at = np.flatnonzero(wrong)
     labels = rows["label"].to_numpy()
     for k in at:
-        found.append((rule, str(labels[k]), detail if isinstance(detail, str) else str(detail[k])))  # type: ignore[index]
+        found.append((rule, str(labels[k]), detail if isinstance(detail, str) else str(detail[k])))
 
 
 def _rows(problem: Problem, schedule: Schedule, found: Faults) -> pd.DataFrame | None:
