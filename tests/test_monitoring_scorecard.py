@@ -215,3 +215,16 @@ def test_otif_move_names_the_reason_that_moved_it_that_way() -> None:
     assert move_sentence(otif_move(now, before.iloc[:0], this, last)) == ""
     same = otif_move(now, now.assign(period_date=last.start_date), this, last)
     assert move_sentence(same).startswith("OTIF did not move")
+
+
+def test_a_lower_bound_is_no_figure() -> None:
+    """Tests that a cover that outlasts the forecast has no value, and the bound as its reason."""
+    week = WEEKS[-1]
+    bound = measure(
+        "days_of_supply", "f", 7.0, "days", week.end_at, week, n=3,
+        note="at least: the forecast ends first",
+    )  # fmt: skip
+    row = credible(kpi_rows([bound])).iloc[0]
+    assert np.isnan(row["value"])
+    assert row["status"] == "not_evaluable"
+    assert row["reason"] == "at least 7.0 days: the forecast ends first"

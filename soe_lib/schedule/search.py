@@ -35,8 +35,8 @@ LAST_RAMP = 200.0
 """And over the rest, times this: at the end nothing may be short, however little."""
 HOT = 2.0
 """First temperature, in mean costs of delay by one mean run."""
-COLD_SHARE = 0.04
-"""Last temperature as a share of the first."""
+COLD_LONG, COLD_SHORT = 0.008, 0.04
+"""Last temperature as a share of the first, in a long search and in a very short one."""
 LONG_SEARCH = 5000.0
 """Moves per operation from which on the full temperature pays."""
 WARM_SHARE = 0.15
@@ -94,7 +94,7 @@ def search(
         done = TRIAL_MOVES
     effort = min(1.0, total / len(movable) / LONG_SEARCH)
     hot = HOT * scale * effort**0.2
-    cold = COLD_SHARE * hot
+    cold = hot * (COLD_SHORT + (COLD_LONG - COLD_SHORT) * effort**0.5)
     step = max(total // CHUNKS, 1)
     while done < total:
         share = done / total

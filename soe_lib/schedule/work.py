@@ -318,7 +318,7 @@ def _buckets(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(offset, np.int64), np.array(at, float), np.array(room, float)
 
 
-EARLY_SHARE = 0.002
+EARLY_SHARE = 1e-5
 """A day early of a mean order line, in costs of a day late: decides between equal plans."""
 
 
