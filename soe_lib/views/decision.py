@@ -306,6 +306,10 @@ _PREVIEW = (
 )  # fmt: skip
 
 
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.astype({"is_frozen": bool}) if "is_frozen" in rows else rows
+
+
 def _tables(run: Run, pack: Pack) -> list[Block]:
     found: list[Block] = []
     for name, title, columns in _PREVIEW:
@@ -315,7 +319,7 @@ def _tables(run: Run, pack: Pack) -> list[Block]:
         first = with_local_times(shown[list(columns)].head(PREVIEW_ROWS), run, *instants)
         found.append(
             Grid(
-                first.rename(columns=_HEADS),
+                _plain(first).rename(columns=_HEADS),
                 title=f"{title} ({len(shown):,})",
                 table=PREVIEW_TABLES[name],
                 rows=PREVIEW_ROWS,

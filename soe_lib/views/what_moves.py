@@ -81,6 +81,8 @@ def gantt(run: Run, explored: Explored) -> list[Block]:
         now=run.as_of,
         time_zone=zone,
     )
+    window = [at.tz_convert(zone).strftime("%Y-%m-%d %H:%M") for at in (run.as_of, until)]
+    figure.update_xaxes(range=window)  # ghosts beyond it are reached by zooming out
     return [Picture(figure, table="scenario_operations")]
 
 
