@@ -6,15 +6,10 @@ import pandas as pd
 import pytest
 
 from soe_lib.divergence.capacity import constrained_resources, overloads
-from soe_lib.divergence.inventory import (
-    below_safety,
-    excess,
-    movements_are_complete,
-    stock_identity,
-    wrong_stock,
-)
+from soe_lib.divergence.inventory import below_safety, excess
 from soe_lib.divergence.logistics import departures, ship_capacity
 from soe_lib.divergence.projection import project
+from soe_lib.divergence.stock_records import movements_are_complete, stock_identity, wrong_stock
 from soe_lib.params import Params
 from tests.divergence_tables import AS_OF, ago, buy, check_contract, facts, make, opened, order
 from tests.divergence_tables import table as rows_of

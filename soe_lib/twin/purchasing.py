@@ -90,6 +90,35 @@ class Purchasing(Floor):
     def supplier_answer(self, purchase: Purchase) -> None:
         """Keep the supplier's first confirmation."""
         if purchase.status == "open":
+            self.before_answer(purchase)
+            self.log_confirmation(purchase, "edi")
+
+    def before_answer(self, purchase: Purchase) -> None:
+        """Let the supplier confirm a little else than was asked for, inside tolerance."""
+        noise, seed = self.world.nuisance, self.world.seed
+        is_asked = (purchase.promised, purchase.confirmed) == (
+            purchase.first_promised,
+            purchase.qty,
+        )
+        chance = uniform(seed, "answer", purchase.po)
+        if not is_asked or chance > noise.late_share + noise.short_share + noise.typo_share:
+            return
+        if chance < noise.late_share:
+            purchase.promised = working_day_after(purchase.promised + 1)
+            self._await(purchase)
+        elif chance < noise.late_share + noise.short_share:
+            missing = 0.003 + 0.015 * uniform(seed, "answer short", purchase.po)
+            purchase.confirmed = float(round(purchase.qty * (1 - missing)))
+        else:
+            typed = working_day_after(purchase.promised + 3 + int(8 * uniform(seed, purchase.po)))
+            self.push(self.state.now + 1440, "supplier_correct", (purchase, purchase.promised))
+            purchase.promised = typed
+
+    def supplier_correct(self, payload: tuple[Purchase, int]) -> None:
+        """Take back a day that was typed wrong."""
+        purchase, promised = payload
+        purchase.promised = promised
+        if purchase.status == "open":
             self.log_confirmation(purchase, "edi")
 
     def log_confirmation(self, purchase: Purchase, channel: str) -> None:
