@@ -20,7 +20,7 @@ from scipy.special import ndtr
 from scipy.stats import binom
 
 NODES = 48
-CELLS = 200
+CELLS = 120
 """Steps into which the range of a CUSUM of counts is cut."""
 LEAST_OBSERVATIONS = 8
 """Past observations from which on a series knows what is usual for it."""
@@ -168,7 +168,7 @@ def counts_threshold(chart: Counts, run_length: float) -> float:
     the run length is always enough (Lorden 1971).
     """
     low, high = 1e-3, float(np.log(run_length)) + 1.0
-    for _ in range(24):
+    for _ in range(16):
         middle = (low + high) / 2
         if counts_run_length(chart, round(middle, 6)) < run_length:
             low = middle

@@ -1,4 +1,4 @@
-"""Series of observations on control charts: which of them left what is usual since the last cycle."""
+"""Series of observations on control charts: which left what is usual since the last cycle."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from soe_lib.divergence.facts import Facts
 
 SMALLEST_REFERENCE, LARGEST_REFERENCE = 0.25, 1.5
 LEAST_RUN_LENGTH = 20.0
+CLEANINGS = 2
 _WEEK = pd.Timedelta(days=7)
 COLUMNS = ("usual", "spread", "shift_no")
 
@@ -73,8 +74,8 @@ def charted_counts(
     """
     Return the counts of shifts upwards that lasted into the time since the last cycle.
 
-    What is usual is taken from how often nothing at all is missing, over all series together: an
-    incident of the past counts as one there, however large it was.
+    What is usual is taken over all series together, without the shifts of the past that the chart
+    itself finds: they are looked for twice, the second time with a cleaner idea of what is usual.
 
     Parameters
     ----------
@@ -91,24 +92,41 @@ def charted_counts(
     """
     ordered = observations.sort_values(["group", "at"], kind="stable")
     known = ordered[ordered["group"].isin(has_past(facts, ordered))]
-    past = known[known["at"] <= facts.since]
-    usual = ((past["missing"] > 0).sum() + 0.5) / (past["size"].sum() + 1.0)
-    usual = round(min(max(float(usual), 1e-4), 0.2), 4)
-    weeks = _weeks(facts, ordered)
+    if known.empty:
+        return _nothing(ordered)
+    in_control = known[known["at"] <= facts.since]
+    for _ in range(CLEANINGS):
+        signalled = _counts_in_shifts(facts, known, in_control, tolerated_share)
+        in_control = in_control[~in_control.index.isin(signalled.index)]
+    found = _counts_in_shifts(facts, known, in_control, tolerated_share)
+    last = found.groupby(["group", "shift_no"])["at"].transform("max")
+    return found[last > facts.since]
+
+
+def _counts_in_shifts(
+    facts: Facts, counts: pd.DataFrame, in_control: pd.DataFrame, tolerated_share: float
+) -> pd.DataFrame:
+    """Return all counts that belong to a shift, past ones too."""
+    usual = (in_control["missing"].sum() + 0.5) / (in_control["size"].sum() + 1.0)
+    usual = round(min(max(float(usual), 1e-4), 0.2), 3 if usual > 0.01 else 4)
+    weeks = _weeks(facts, counts)
     found = []
-    for _, own in known.groupby("group"):
+    for _, own in counts.groupby("group"):
         size = max(round(float(own["size"].median())), 1)
         shifted = round(min(usual + max(tolerated_share, 1 / size), 0.9), 4)
         length = _run_length(facts, len(own) / weeks)
         threshold = counts_threshold(Counts(size, usual, shifted), length)
-        steps = np.array(
-            [
-                float(Counts(int(n), usual, shifted).scores(np.array(gone)))
-                for n, gone in zip(own["size"], own["missing"], strict=True)
-            ]
-        )
-        found += _alive(facts, own.assign(usual=usual, spread=np.nan), steps, threshold)
-    return pd.concat(found) if found else _nothing(ordered)
+        steps = np.zeros(len(own))
+        for number in own["size"].unique():
+            same = (own["size"] == number).to_numpy()
+            chart = Counts(int(number), usual, shifted)
+            steps[same] = chart.scores(own["missing"].to_numpy(float)[same])
+        marked = own.assign(usual=usual, spread=np.nan)
+        found += [
+            marked.iloc[shift.first : shift.last + 1].assign(shift_no=number)
+            for number, shift in enumerate(shifts(steps, threshold))
+        ]
+    return pd.concat(found) if found else _nothing(counts)
 
 
 def has_past(facts: Facts, observations: pd.DataFrame) -> pd.Index:

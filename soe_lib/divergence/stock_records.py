@@ -12,8 +12,8 @@ from soe_lib.divergence.rows import empty_rows, finish
 
 BROKEN_SHARE = 0.25
 """Where more items than this share break the balance of movements, the ledger is incomplete."""
-USUAL_NOISE = 0.007
-"""Share of the throughput by which records drift where the past does not say."""
+USUAL_NOISE = 0.02
+"""Share by which a run takes more or less than its bill of material where the past is silent."""
 LEAST_NOISE = 0.001
 
 
@@ -36,7 +36,8 @@ def stock_identity(facts: Facts, pairs: int = 1) -> pd.DataFrame:
         ``received_qty``, ``consumed_qty`` (deliveries included), ``expected_qty``,
         ``on_hand_qty`` [uom], ``counted_at`` (last physical count between the two, NaT = none),
         ``counted_qty`` (what was expected then, without a count what is expected now) [uom],
-        ``age`` (0 = newest pair).
+        ``run_qty`` (root of the sum of squares of what single work orders consumed: their
+        differences from the bill of material add up like that) [uom], ``age`` (0 = newest pair).
     """
     stock = facts.tables["inventory_balance"]
     stock = stock[stock["balance_at"] <= facts.as_of]
@@ -52,7 +53,9 @@ def stock_identity(facts: Facts, pairs: int = 1) -> pd.DataFrame:
     kept = totals["before_qty"].notna() & (totals["age"] < pairs) & totals["item_id"].isin(bought)
     rows = totals[kept].reset_index(drop=True)
     received = _received(facts)
-    used = pd.concat([_consumed(facts), _delivered(facts)], ignore_index=True)
+    consumed = _consumed(facts)
+    used = pd.concat([consumed, _delivered(facts)], ignore_index=True)
+    rows["run_qty"] = _root_of_squares(consumed, rows)
     rows["received_qty"] = _between(received, rows, rows["balance_at"])
     rows["consumed_qty"] = _between(used, rows, rows["balance_at"])
     rows["expected_qty"] = rows["before_qty"] + rows["received_qty"] - rows["consumed_qty"]
@@ -81,8 +84,7 @@ def _gaps(facts: Facts, identity: pd.DataFrame) -> pd.DataFrame:
     rows = identity.assign(planned_value=identity["expected_qty"].clip(lower=0.0))
     rows["actual_value"] = rows["on_hand_qty"]
     gap = rows["actual_value"] - rows["planned_value"]
-    throughput = rows["received_qty"] + rows["consumed_qty"]
-    drift = (gap / throughput.where(throughput > 0))[rows["age"] > 0].dropna()
+    drift = (gap / rows["run_qty"].where(rows["run_qty"] > 0))[rows["age"] > 0].dropna()
     centre, spread = 0.0, USUAL_NOISE
     if len(drift) >= LEAST_OBSERVATIONS:
         centre, spread = usual_of(drift.to_numpy(float), LEAST_NOISE)
@@ -91,7 +93,7 @@ def _gaps(facts: Facts, identity: pd.DataFrame) -> pd.DataFrame:
     sigmas = float(norm.isf(0.5 / facts.params.divergence.false_alarm_weeks))
     rows["severity"] = (100 * gap.abs() / base) / max(tolerance, 1e-9)
     rows["is_wrong"] = (gap.abs() > tolerance / 100 * base) & (
-        (gap - centre * throughput).abs() > sigmas * spread * throughput
+        (gap - centre * rows["run_qty"]).abs() > sigmas * spread * rows["run_qty"]
     )
     return rows
 
@@ -143,6 +145,15 @@ def _between(moves: pd.DataFrame, windows: pd.DataFrame, until: pd.Series) -> pd
     return summed.reindex(windows.index).fillna(0.0).astype(float)
 
 
+def _root_of_squares(consumed: pd.DataFrame, windows: pd.DataFrame) -> pd.Series:
+    window = windows[["item_id", "before_at", "balance_at"]].assign(window=windows.index)
+    joined = consumed.merge(window, on="item_id")
+    inside = (joined["at"] > joined["before_at"]) & (joined["at"] <= joined["balance_at"])
+    by_order = joined[inside].groupby(["window", "wo_id"])["qty"].sum() ** 2
+    summed = by_order.groupby(level="window").sum() ** 0.5
+    return summed.reindex(windows.index).fillna(0.0).astype(float)
+
+
 def _received(facts: Facts) -> pd.DataFrame:
     events = facts.tables["goods_receipt_event"]
     keys = ["po_id", "line_id"]
@@ -186,5 +197,10 @@ def _consumed(facts: Facts) -> pd.DataFrame:
     joined = joined[at == joined["op_no"].astype("float64")]
     qty = joined["made"] * joined["qty_per"] * (1 + joined["scrap_pct"].fillna(0) / 100)
     return pd.DataFrame(
-        {"item_id": joined["component_item_id"], "at": joined["event_at"], "qty": qty}
+        {
+            "item_id": joined["component_item_id"],
+            "at": joined["event_at"],
+            "qty": qty,
+            "wo_id": joined["wo_id"],
+        }
     )

@@ -36,7 +36,7 @@ SIZES: dict[str, tuple[float, float, str]] = {
     "carrier_failure": (2.0, 20.0, "hours"),
     "dock_failure": (2.0, 16.0, "hours"),
 }
-"""Tolerance, largest size and unit by kind; a new order is graded by the days of notice it lacks."""
+"""Tolerance, largest size and unit by kind; of a new order the days of notice that it lacks."""
 KINDS = tuple(SIZES)
 FLOOR = ("breakdown", "scrap", "absence", "slow_running")
 SLIGHT_SHARE = 0.6

@@ -83,6 +83,8 @@ class Purchasing(Floor):
     def _await(self, purchase: Purchase) -> None:
         part = uniform(self.world.seed, "truck", purchase.item, purchase.promised)
         slip = 1 if uniform(self.world.seed, "slip", purchase.item, purchase.promised) < 0.03 else 0
+        if self.world.nuisance.late_share and purchase.promised > purchase.first_promised:
+            slip = 0  # one more day would leave the tolerance
         day = working_day_after(purchase.promised + slip)
         at = self.world.clock.at(day, 8 + 4 * part)
         self.push(max(at, self.state.now + 1), "receipt", (purchase, purchase.promised))
@@ -107,7 +109,7 @@ class Purchasing(Floor):
             purchase.promised = working_day_after(purchase.promised + 1)
             self._await(purchase)
         elif chance < noise.late_share + noise.short_share:
-            missing = 0.003 + 0.015 * uniform(seed, "answer short", purchase.po)
+            missing = 0.003 + 0.012 * uniform(seed, "answer short", purchase.po)
             purchase.confirmed = float(round(purchase.qty * (1 - missing)))
         else:
             typed = working_day_after(purchase.promised + 3 + int(8 * uniform(seed, purchase.po)))

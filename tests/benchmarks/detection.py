@@ -9,6 +9,7 @@ source as any source is, the snapshot of the last Monday is taken and the detect
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -98,6 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--names", action="store_true", help="name what was missed and false")
     options = parser.parse_args(arguments)
+    # Two processes on two cores: linear algebra must not start threads of its own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     if options.processes > 1:
         with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
