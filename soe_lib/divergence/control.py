@@ -20,8 +20,7 @@ from scipy.special import ndtr
 from scipy.stats import binom
 
 NODES = 48
-CELLS = 120
-"""Steps into which the range of a CUSUM of counts is cut."""
+QUARTERS = 4
 LEAST_OBSERVATIONS = 8
 """Past observations from which on a series knows what is usual for it."""
 LARGEST_Z = 6.0
@@ -119,8 +118,11 @@ def ewma_width(run_length: float, weight: float) -> float:
     """
     if run_length <= 1.5:
         raise ControlError(f"an EWMA cannot run {run_length:g} observations on average")
+    top = 0.5
+    while ewma_run_length(top, weight) < run_length:
+        top += 0.5
     return float(
-        brentq(lambda c: np.log(ewma_run_length(c, weight) / run_length), 0.05, 12.0, xtol=1e-6)
+        brentq(lambda c: np.log(ewma_run_length(c, weight) / run_length), 0.01, top, xtol=1e-6)
     )
 
 
@@ -129,51 +131,51 @@ class Counts:
     """
     A CUSUM of counts: of ``size`` each is missing with ``usual``, out of control with ``shifted``.
 
-    One observation adds its log likelihood ratio.
+    One observation adds its log likelihood ratio, in whole quarters of what an observation without
+    anything missing takes away: whole numbers make the run length exact.
     """
 
     size: int
     usual: float
     shifted: float
 
-    def scores(self, counts: np.ndarray) -> np.ndarray:
-        """Return the log likelihood ratio of each count."""
-        up = np.log(self.shifted / self.usual)
+    def scores(self, counts: np.ndarray, size: int | None = None) -> np.ndarray:
+        """Return what counts add; ``size`` is of how many, where it is not the usual size."""
         down = np.log((1 - self.shifted) / (1 - self.usual))
-        return np.asarray(counts * up + (self.size - counts) * down)
+        up = np.log(self.shifted / self.usual)
+        ratio = counts * up + ((size or self.size) - counts) * down
+        return np.asarray(np.rint(ratio / (self.size * -down / QUARTERS)))
 
 
-@lru_cache(maxsize=512)
-def counts_run_length(chart: Counts, threshold: float) -> float:
-    """Return the mean observations in control until a CUSUM of counts signals."""
+def counts_run_length(chart: Counts, threshold: int) -> float:
+    """Return the mean observations in control until a CUSUM of counts exceeds its threshold."""
     counts = np.arange(chart.size + 1)
-    steps, chances = chart.scores(counts), binom.pmf(counts, chart.size, chart.usual)
-    width = threshold / CELLS
-    after = np.arange(CELLS + 1)[:, None] * width + steps[None, :]
-    place = np.rint(np.maximum(after, 0.0) / width).astype(int)
-    matrix = np.eye(CELLS + 1)
-    inside = place <= CELLS
-    rows = np.broadcast_to(np.arange(CELLS + 1)[:, None], place.shape)
-    weights = np.broadcast_to(chances[None, :], place.shape)
-    np.subtract.at(matrix, (rows[inside], place[inside]), weights[inside])
-    return float(np.linalg.solve(matrix, np.ones(CELLS + 1))[0])
+    steps = chart.scores(counts).astype(int)
+    chances = binom.pmf(counts, chart.size, chart.usual)
+    matrix = np.eye(threshold + 1)
+    for step, chance in zip(steps, chances, strict=True):
+        after = np.maximum(np.arange(threshold + 1) + step, 0)
+        inside = after <= threshold
+        np.subtract.at(matrix, (np.flatnonzero(inside), after[inside]), chance)
+    return float(np.linalg.solve(matrix, np.ones(threshold + 1))[0])
 
 
 @lru_cache(maxsize=512)
-def counts_threshold(chart: Counts, run_length: float) -> float:
+def counts_threshold(chart: Counts, run_length: float) -> int:
     """
-    Return a threshold at which a CUSUM of counts runs at least ``run_length`` in control.
+    Return the least threshold at which a CUSUM of counts runs ``run_length`` or more in control.
 
-    Counts come in steps, so the run length does: the next longer one is taken. The logarithm of
-    the run length is always enough (Lorden 1971).
+    Counts come in steps, so the run length does too.
     """
-    low, high = 1e-3, float(np.log(run_length)) + 1.0
-    for _ in range(16):
-        middle = (low + high) / 2
-        if counts_run_length(chart, round(middle, 6)) < run_length:
-            low = middle
-        else:
-            high = middle
+    high = 1
+    while counts_run_length(chart, high) < run_length:
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (
+            (low, middle) if counts_run_length(chart, middle) >= run_length else (middle, high)
+        )
     return high
 
 

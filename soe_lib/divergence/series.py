@@ -115,12 +115,12 @@ def _counts_in_shifts(
         size = max(round(float(own["size"].median())), 1)
         shifted = round(min(usual + max(tolerated_share, 1 / size), 0.9), 4)
         length = _run_length(facts, len(own) / weeks)
-        threshold = counts_threshold(Counts(size, usual, shifted), length)
+        chart = Counts(size, usual, shifted)
+        threshold = float(counts_threshold(chart, length))
         steps = np.zeros(len(own))
         for number in own["size"].unique():
             same = (own["size"] == number).to_numpy()
-            chart = Counts(int(number), usual, shifted)
-            steps[same] = chart.scores(own["missing"].to_numpy(float)[same])
+            steps[same] = chart.scores(own["missing"].to_numpy(float)[same], int(number))
         marked = own.assign(usual=usual, spread=np.nan)
         found += [
             marked.iloc[shift.first : shift.last + 1].assign(shift_no=number)
