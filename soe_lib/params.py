@@ -124,6 +124,8 @@ class DivergenceParams(Section):
     """Departure of a shipment behind its plan. [h]"""
     ship_capacity_pct: float = Field(100.0, gt=0)
     """Pallets that must leave a lane and day. [% of what can leave]"""
+    alert_budget: int = Field(12, ge=1)
+    """Divergences that a role is asked to look at in a week; the others are counted. [rows]"""
     false_alarm_weeks: float = Field(104.0, ge=1)
     """Mean time until a series in control (rate, scrap, people) raises a false alarm. [weeks]"""
 

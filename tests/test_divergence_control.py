@@ -136,9 +136,7 @@ def test_the_false_alarm_rate_of_a_week_is_as_declared() -> None:
     section = Params().divergence.model_copy(update={"false_alarm_weeks": 26.0})
     found = facts(params=Params().model_copy(update={"divergence": section}))
     values = np.random.default_rng(5).normal(50.0, 4.0, size=(600, 300))
-    rows = charted(
-        found, series_of(values, 20), least_spread=0.1, tolerated=lambda centre: 6.0
-    )
+    rows = charted(found, series_of(values, 20), least_spread=0.1, tolerated=lambda centre: 6.0)
     # A shift that began in an earlier week and lasted into this one is no alarm of this week.
     begun = rows.groupby(["group", "shift_no"])["at"].min()
     share = begun[begun > found.since].index.get_level_values("group").nunique() / 600
