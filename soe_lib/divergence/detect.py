@@ -99,7 +99,7 @@ def detect(facts: Facts, baseline: Baseline) -> tuple[Chain, pd.DataFrame]:
     found: list[pd.DataFrame] = []
     off: list[tuple[str, str, str]] = []
     for detector in _detectors(facts, baseline):
-        missing = [table for table in detector.needs if facts.tables[table].empty]
+        missing = [table for table in detector.needs if not facts.has(table)]
         if missing:
             off.append((detector.name, ", ".join(missing), _why_off(detector.name, missing)))
         else:
@@ -236,7 +236,7 @@ def _stock_records(
         "work_order_progress_event",
         "bom_component",
     )
-    missing = [table for table in needs if facts.tables[table].empty]
+    missing = [table for table in needs if not facts.has(table)]
     if missing:
         off.append((name, ", ".join(missing), _why_off(name, missing)))
         return

@@ -17,17 +17,6 @@ LEAST_SPREAD = 0.02
 _OPEN = ("shift", "overtime")
 
 
-def progress_events(facts: Facts) -> pd.DataFrame:
-    """Return reports of progress by ``as_of``, corrected ones left out, with ``item_id``."""
-    events = facts.tables["work_order_progress_event"]
-    events = events[events["event_at"] <= facts.as_of]
-    replaced = events["supersedes_id"].dropna()
-    if len(replaced):
-        events = events[~events["event_id"].isin(replaced)]
-    orders = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
-    return events.assign(item_id=look_up(events["wo_id"], orders))
-
-
 def slow_running(facts: Facts) -> pd.DataFrame:
     """
     Return resources that since the last cycle ran slower than usual by the tolerance.
@@ -129,19 +118,15 @@ def completed_runs(facts: Facts) -> pd.DataFrame:
         ``wo_id``, ``op_no``, ``resource_id``, ``item_id``, ``began``, ``ended``,
         ``standard_hours``, ``actual_hours`` (resource open, not stopped) [h].
     """
-    events = progress_events(facts).assign(split_no=lambda e: e["split_no"].fillna(1))
-    keys = ["wo_id", "op_no", "split_no", "resource_id"]
-    kind = events["event_type"]
-    began = events[kind.isin(["start", "setup_end"])].groupby(keys)["event_at"].max()
-    ended = events[kind == "complete"].groupby(keys)["event_at"].max()
-    qty = (events["good_qty"].fillna(0) + events["scrap_qty"].fillna(0)).groupby(
-        [events[name] for name in keys]
+    runs = facts.progress.runs
+    runs = runs.assign(
+        began=runs["started_at"],
+        ended=runs["completed_at"],
+        qty=runs["good_qty"] + runs["scrap_qty"],
     )
-    runs = pd.concat([began.rename("began"), ended.rename("ended")], axis=1, join="inner")
-    runs = runs.join(qty.sum().rename("qty")).reset_index()
     runs = runs[(runs["qty"] > 0) & (runs["ended"] > runs["began"])]
     orders = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
-    runs["item_id"] = look_up(runs["wo_id"], orders)
+    runs = runs.assign(item_id=look_up(runs["wo_id"], orders))
     rate = (
         facts.tables["run_rate"]
         .groupby(["item_id", "resource_id"], as_index=False)["standard_rate_per_hour"]

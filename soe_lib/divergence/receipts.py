@@ -48,6 +48,7 @@ def receipts(facts: Facts) -> pd.DataFrame:
     rows = rows[rows["is_closed"].astype(bool)]
     rows["object_id"] = rows["po_id"] + "/" + rows["line_id"]
     rows["short_said_at"] = _said_short(facts, rows, said)
+    rows["late_said_at"] = _said_late(facts, rows, said)
     parts = [_received_short(facts, rows), _received_late(facts, rows)]
     kept = [part for part in parts if len(part)]
     return pd.concat(kept, ignore_index=True) if kept else empty_rows()
@@ -57,11 +58,22 @@ def _said_short(facts: Facts, rows: pd.DataFrame, said: pd.DataFrame) -> pd.Seri
     """Return since when the supplier has confirmed less than ordered, beyond the tolerance."""
     limit = 1 - facts.params.divergence.supplier_short_pct / 100
     both = said.merge(rows[[*KEYS, "ordered_qty"]], on=KEYS)
-    is_short = both["confirmed_qty"] < limit * both["ordered_qty"]
-    full = both[~is_short].groupby(KEYS)["event_at"].max().rename("full_at")
-    short = both[is_short].merge(full.reset_index(), on=KEYS, how="left")
-    short = short[short["full_at"].isna() | (short["event_at"] > short["full_at"])]
-    first = short.groupby(KEYS)["event_at"].min()
+    return _since_when(rows, both, both["confirmed_qty"] < limit * both["ordered_qty"])
+
+
+def _said_late(facts: Facts, rows: pd.DataFrame, said: pd.DataFrame) -> pd.Series:
+    """Return since when the supplier has confirmed later than possible, beyond the tolerance."""
+    both = said.merge(rows[KEYS].assign(possible=possible_day(facts, rows)), on=KEYS)
+    late = working_days_between(both["possible"], both["confirmed_date"])
+    return _since_when(rows, both, late > facts.params.divergence.supplier_late_days)
+
+
+def _since_when(rows: pd.DataFrame, said: pd.DataFrame, is_bad: pd.Series) -> pd.Series:
+    """Return the first bad confirmation of each line after its last good one."""
+    good = said[~is_bad].groupby(KEYS)["event_at"].max().rename("good_at")
+    bad = said[is_bad].merge(good.reset_index(), on=KEYS, how="left")
+    bad = bad[bad["good_at"].isna() | (bad["event_at"] > bad["good_at"])]
+    first = bad.groupby(KEYS)["event_at"].min()
     keys = pd.MultiIndex.from_frame(rows[KEYS])
     return pd.Series(first.reindex(keys).array, index=rows.index)
 
@@ -72,6 +84,7 @@ def _received_late(facts: Facts, rows: pd.DataFrame) -> pd.DataFrame:
     days = (came - possible).dt.days.astype(float)
     tolerance = facts.params.divergence.supplier_late_days
     late = rows[working_days_between(possible, came) > tolerance].copy()
+    late["first_seen_at"] = late["late_said_at"].fillna(late["first_seen_at"])
     late["planned_value"] = 0.0
     late["actual_value"] = late["deviation_days"] = days[late.index]
     late["severity"] = late["deviation_days"] / max(tolerance, 1e-9)

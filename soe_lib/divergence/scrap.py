@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from soe_lib.calendars import site_day
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.names import count_of, look_up, named
-from soe_lib.divergence.rates import progress_events
 from soe_lib.divergence.rows import empty_rows, finish
 from soe_lib.divergence.series import charted, has_past
 
@@ -28,14 +26,11 @@ def scrap(facts: Facts) -> pd.DataFrame:
     of a day, or of an item over the cycle, against 100 less the routing's yield, beyond the noise
     of the count. A line that scraps too much with all it makes is one divergence, not one per item.
     """
-    events = progress_events(facts)
-    events = events[(events["good_qty"].fillna(0) + events["scrap_qty"].fillna(0)) > 0]
-    runs = _runs(events)
-    with_past = has_past(facts, runs)
-    usual = _usual(facts, events)
-    new = events[events["event_at"] > facts.since]
-    young = new[~new["resource_id"].isin(with_past)]
-    chosen = pd.concat([_left_usual(facts, runs, events), _beyond_tolerance(facts, young, usual)])
+    runs = _reports(facts, facts.progress.runs)
+    usual = _usual(facts, runs)
+    new = _reports(facts, facts.progress.days(facts.since))
+    young = new[~new["resource_id"].isin(has_past(facts, runs))]
+    chosen = pd.concat([_left_usual(facts, runs), _beyond_tolerance(facts, young, usual)])
     if chosen.empty:
         return empty_rows()
     rows = _summed(facts, chosen, ["resource_id"], usual)
@@ -78,54 +73,51 @@ def scrap(facts: Facts) -> pd.DataFrame:
     )
 
 
-def _usual(facts: Facts, events: pd.DataFrame) -> pd.Series:
+def _reports(facts: Facts, reports: pd.DataFrame) -> pd.DataFrame:
+    """Reports of something made, with item, and ``group`` and ``at`` as the charts want them."""
+    made = reports[(reports["good_qty"] + reports["scrap_qty"]) > 0]
+    orders = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
+    return made.assign(
+        item_id=look_up(made["wo_id"], orders), group=made["resource_id"], at=made["last_at"]
+    )
+
+
+def _usual(facts: Facts, runs: pd.DataFrame) -> pd.Series:
     """Scrap ratio by resource: its own before the last cycle, else 100 less the yield. [%]"""
-    past = events[events["event_at"] <= facts.since]
+    past = runs[runs["at"] <= facts.since]
     past = past.groupby("resource_id")[["good_qty", "scrap_qty"]].sum()
     own = 100 * past["scrap_qty"] / (past["good_qty"] + past["scrap_qty"])
     routing = facts.tables["routing_alternate"].groupby("resource_id")["yield_pct"].mean()
     return own.combine_first(100 - routing.astype(float))
 
 
-def _runs(events: pd.DataFrame) -> pd.DataFrame:
-    """One row per run: ``group`` (resource), ``at`` (its last report), ``value``, quantities."""
-    keys = ["resource_id", "wo_id", "op_no"]
-    runs = events.groupby(keys, as_index=False).agg(
-        at=("event_at", "max"), good_qty=("good_qty", "sum"), scrap_qty=("scrap_qty", "sum")
-    )
-    total = runs["good_qty"] + runs["scrap_qty"]
-    value = np.log((runs["scrap_qty"] + 0.5) / (total + 1.0))
-    return runs.assign(group=runs["resource_id"], total=total, value=value)
-
-
-def _left_usual(facts: Facts, runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """Return the reports of runs in shifts whose ratio exceeds the usual one by the tolerance."""
+def _left_usual(facts: Facts, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs in shifts whose ratio exceeds the usual one by the tolerance."""
     tolerance = facts.params.divergence.scrap_pct / 100
 
     def tolerated(centre: float) -> float:
         return float(np.log1p(tolerance / np.exp(centre)))
 
-    bad = charted(facts, runs, least_spread=LEAST_SPREAD, tolerated=tolerated)
-    keys = ["resource_id", "shift_no"]
-    summed = bad.groupby(keys)[["scrap_qty", "total"]].transform("sum")
+    total = runs["good_qty"] + runs["scrap_qty"]
+    valued = runs.assign(total=total, value=np.log((runs["scrap_qty"] + 0.5) / (total + 1.0)))
+    bad = charted(facts, valued, least_spread=LEAST_SPREAD, tolerated=tolerated)
+    summed = bad.groupby(["resource_id", "shift_no"])[["scrap_qty", "total"]].transform("sum")
     gap = summed["scrap_qty"] / summed["total"] - np.exp(bad["usual"])
-    wanted = pd.MultiIndex.from_frame(bad.loc[gap > tolerance, ["resource_id", "wo_id", "op_no"]])
-    return events[pd.MultiIndex.from_frame(events[["resource_id", "wo_id", "op_no"]]).isin(wanted)]
+    return runs.loc[bad.index[gap > tolerance]]
 
 
 def _beyond_tolerance(facts: Facts, new: pd.DataFrame, usual: pd.Series) -> pd.DataFrame:
     """Return the reports of days, and of items over the cycle, beyond tolerance and noise."""
-    dated = new.assign(day=site_day(new["event_at"], facts.time_zone))
-    chosen = pd.Series(False, index=dated.index)
+    chosen = pd.Series(False, index=new.index)
     for keys in (["resource_id", "day"], ["resource_id", "item_id"]):
-        rows = _summed(facts, dated, keys, usual)
+        rows = _summed(facts, new, keys, usual)
         share = (rows["planned_value"] / 100).clip(0.0, 1.0)
         total = rows["good_qty"] + rows["scrap_qty"]
         noise = 100 * np.sqrt((share * (1 - share)).clip(lower=1e-6) / total)
         gap = rows["actual_value"] - rows["planned_value"]
         bad = rows[(gap > facts.params.divergence.scrap_pct) & (gap > SIGMAS * noise)]
-        chosen |= pd.MultiIndex.from_frame(dated[keys]).isin(pd.MultiIndex.from_frame(bad[keys]))
-    return dated[chosen].drop(columns="day")
+        chosen |= pd.MultiIndex.from_frame(new[keys]).isin(pd.MultiIndex.from_frame(bad[keys]))
+    return new[chosen]
 
 
 def _summed(facts: Facts, reports: pd.DataFrame, keys: list[str], usual: pd.Series) -> pd.DataFrame:
@@ -138,8 +130,8 @@ def _summed(facts: Facts, reports: pd.DataFrame, keys: list[str], usual: pd.Seri
             good_qty=("good_qty", "sum"),
             scrap_qty=("scrap_qty", "sum"),
             cost=("cost", lambda money: money.sum(min_count=1)),
-            first_seen_at=("event_at", "min"),
-            last_at=("event_at", "max"),
+            first_seen_at=("first_at", "min"),
+            last_at=("last_at", "max"),
             orders=("wo_id", lambda ids: sorted(set(ids))),
             items=("item_id", lambda ids: sorted(set(ids))),
         )

@@ -53,13 +53,13 @@ def stock_identity(facts: Facts, pairs: int = 1) -> pd.DataFrame:
     kept = totals["before_qty"].notna() & (totals["age"] < pairs) & totals["item_id"].isin(bought)
     rows = totals[kept].reset_index(drop=True)
     received = _received(facts)
-    consumed = _consumed(facts)
+    rows["counted_at"] = rows["counted_at"].where(rows["counted_at"] > rows["before_at"])
+    consumed = _consumed(facts, rows)
     used = pd.concat([consumed, _delivered(facts)], ignore_index=True)
     rows["run_qty"] = _root_of_squares(consumed, rows)
     rows["received_qty"] = _between(received, rows, rows["balance_at"])
     rows["consumed_qty"] = _between(used, rows, rows["balance_at"])
     rows["expected_qty"] = rows["before_qty"] + rows["received_qty"] - rows["consumed_qty"]
-    rows["counted_at"] = rows["counted_at"].where(rows["counted_at"] > rows["before_at"])
     then = rows["before_qty"] + _between(received, rows, rows["counted_at"])
     then -= _between(used, rows, rows["counted_at"])
     rows["counted_qty"] = then.where(rows["counted_at"].notna(), rows["expected_qty"])
@@ -177,11 +177,17 @@ def _delivered(facts: Facts) -> pd.DataFrame:
     )
 
 
-def _consumed(facts: Facts) -> pd.DataFrame:
-    """Components that reported quantities used, through the BOM valid today."""
-    events = facts.tables["work_order_progress_event"]
-    made = events["good_qty"].fillna(0) + events["scrap_qty"].fillna(0)
-    events = events.assign(made=made)[made > 0][["wo_id", "op_no", "event_at", "made"]]
+def _consumed(facts: Facts, windows: pd.DataFrame) -> pd.DataFrame:
+    """
+    Components that reported quantities used, through the BOM valid today; reports are summed by
+    run and day, never across an end of the windows.
+    """
+    instants = windows[["before_at", "balance_at", "counted_at"]].stack()
+    begin = windows["before_at"].min() if len(windows) else facts.as_of
+    events = facts.progress.days(begin, list(instants.unique()))
+    made = events["good_qty"] + events["scrap_qty"]
+    events = events.assign(made=made, event_at=events["last_at"])[made > 0]
+    events = events[["wo_id", "op_no", "event_at", "made"]]
     orders = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
     events["parent_item_id"] = look_up(events["wo_id"], orders)
     bom = facts.tables["bom_component"]
@@ -191,10 +197,17 @@ def _consumed(facts: Facts) -> pd.DataFrame:
         & (bom["valid_to_date"].isna() | (bom["valid_to_date"] >= day))
     ]
     bom = bom[["parent_item_id", "component_item_id", "qty_per", "op_no", "scrap_pct"]]
-    joined = events.merge(bom.rename(columns={"op_no": "bom_op"}), on="parent_item_id")
-    first = joined.groupby("wo_id")["op_no"].transform("min").astype("float64")
-    at = joined["bom_op"].astype("float64").fillna(first)
-    joined = joined[at == joined["op_no"].astype("float64")]
+    bom = bom.rename(columns={"op_no": "bom_op"})
+    # A component without operation goes into the first one of the work order.
+    first = facts.progress.runs.groupby("wo_id")["op_no"].min()
+    is_first = (events["op_no"] == look_up(events["wo_id"], first)).fillna(False).astype(bool)
+    keys = ["parent_item_id", "op_no"]
+    placed = bom[bom["bom_op"].notna()].rename(columns={"bom_op": "op_no"})
+    parts = [
+        events.merge(placed.astype({"op_no": "Int64"}), on=keys),
+        events[is_first].merge(bom[bom["bom_op"].isna()], on="parent_item_id"),
+    ]
+    joined = pd.concat([part.drop(columns="bom_op", errors="ignore") for part in parts])
     qty = joined["made"] * joined["qty_per"] * (1 + joined["scrap_pct"].fillna(0) / 100)
     return pd.DataFrame(
         {
