@@ -126,7 +126,7 @@ class DivergenceParams(Section):
     """Pallets that must leave a lane and day. [% of what can leave]"""
     alert_budget: int = Field(12, ge=1)
     """Divergences that a role is asked to look at in a week; the others are counted. [rows]"""
-    false_alarm_weeks: float = Field(104.0, ge=1)
+    false_alarm_weeks: float = Field(52.0, ge=1)
     """Mean time until a series in control (rate, scrap, people) raises a false alarm. [weeks]"""
 
 
