@@ -95,7 +95,9 @@ class Ledger:
             with self._engine.begin() as connection:
                 if self._engine.dialect.name == "postgresql":  # two may open a new ledger at once
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_OPENING)))
-                _METADATA.create_all(connection)
+                connection.execute(sa.schema.CreateTable(_ENTRY, if_not_exists=True))
+                for index in sorted(_ENTRY.indexes, key=lambda index: str(index.name)):
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
                 _append_only(connection)
         except sa.exc.SQLAlchemyError as error:
             raise _plain(error) from None
