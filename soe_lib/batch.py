@@ -168,7 +168,12 @@ def check_parameters(path: Path) -> None:
         raise BatchError(f"{path.name}: expected one cell tagged 'parameters', found {len(tagged)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        declared = set(papermill.inspect_notebook(str(path)))
+        try:
+            declared = set(papermill.inspect_notebook(str(path)))
+        except ValueError as error:  # no language in its metadata: papermill cannot read the cell
+            raise BatchError(
+                f"{path.name}: {error} Open it in JupyterLab with a Python kernel and save it."
+            ) from None
     if declared != set(PARAMETERS):
         raise BatchError(
             f"{path.name}: its parameters cell must declare exactly {', '.join(PARAMETERS)}; "
