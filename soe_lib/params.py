@@ -166,6 +166,23 @@ class MoneyParams(Section):
     """Cost of moving one operation that starts in the liquid zone. [money/operation]"""
 
 
+class ImpactParams(Section):
+    """How lateness is attributed and how sure a promise is."""
+
+    exact_up_to: int = Field(12, ge=0, le=16)
+    """Disruptions that matter to a line up to which shares are exact. [disruptions]"""
+    drawn_orders: int = Field(24, ge=2)
+    """Orders of arrival drawn where more matter, each with its reverse. [orders]"""
+    replications: int = Field(1000, ge=0)
+    """Monte Carlo replications of every promise; 0 switches it off. [replications]"""
+    confidence_pct: float = Field(90.0, gt=50, lt=100)
+    """Confidence of the date that can be promised. [%]"""
+    least_outcomes: int = Field(100, ge=1)
+    """Forecasts with known outcome below which a probability is not calibrated yet. [forecasts]"""
+    seed: int = 1
+    """Seed of all draws."""
+
+
 class ScenarioParams(Section):
     """The standard set of what-if scenarios and how they are ranked."""
 
@@ -213,6 +230,7 @@ class Params(Section):
     divergence: DivergenceParams = DivergenceParams()
     schedule: ScheduleParams = ScheduleParams()
     money: MoneyParams = MoneyParams()
+    impact: ImpactParams = ImpactParams()
     scenario: ScenarioParams = ScenarioParams()
 
 

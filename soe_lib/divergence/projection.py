@@ -10,7 +10,7 @@ import pandas as pd
 
 from soe_lib.divergence.names import at_least
 from soe_lib.params import Params
-from soe_lib.schedule import Schedule, build_problem, component_needs, right_shift
+from soe_lib.schedule import Problem, Schedule, build_problem, component_needs, right_shift
 from soe_lib.tables import TABLES
 
 NEEDED = ("schedule_operation", "resource", "resource_calendar", "sales_order_line")
@@ -103,19 +103,9 @@ def project(
     if missing:
         return _off(missing)
     notes: list[str] = []
-    known = dict(tables)
     if not len(tables.get("work_order", ())):
-        known["work_order"] = _orders_of(tables["schedule_operation"], as_of)
         notes.append("no work_order: the published operations stand for the open orders")
-    problem = build_problem(
-        known,
-        as_of,
-        site_time_zone=time_zone,
-        order_priority=params.order_priority,
-        money=params.money,
-        fences=params.fences,
-        horizon_weeks=params.horizon.horizon_weeks,
-    )
+    problem = projected_problem(tables, as_of, params, time_zone)
     schedule = right_shift(problem)
     operations = _with_plan(schedule.operations, tables, as_of)
     needs = component_needs(problem, schedule)
@@ -129,6 +119,31 @@ def project(
         planned_pegging=_planned_pegging(tables["schedule_operation"], as_of),
         notes=(*notes, *problem.notes),
         missing=(),
+    )
+
+
+def projected_problem(
+    tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, params: Params, time_zone: str
+) -> Problem:
+    """
+    Return the problem that is projected; see :func:`project`.
+
+    Raises
+    ------
+    soe_lib.schedule.ProblemError
+        When the tables contradict each other.
+    """
+    known = dict(tables)
+    if not len(tables.get("work_order", ())):
+        known["work_order"] = _orders_of(tables["schedule_operation"], as_of)
+    return build_problem(
+        known,
+        as_of,
+        site_time_zone=time_zone,
+        order_priority=params.order_priority,
+        money=params.money,
+        fences=params.fences,
+        horizon_weeks=params.horizon.horizon_weeks,
     )
 
 
