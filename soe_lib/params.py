@@ -124,6 +124,8 @@ class DivergenceParams(Section):
     """Departure of a shipment behind its plan. [h]"""
     ship_capacity_pct: float = Field(100.0, gt=0)
     """Pallets that must leave a lane and day. [% of what can leave]"""
+    trend_weeks: int = Field(3, ge=2)
+    """Weeks in a row above (or below) plan from which on demand may be a trend. [weeks]"""
     alert_budget: int = Field(12, ge=1)
     """Divergences that a role is asked to look at in a week; the others are counted. [rows]"""
     false_alarm_weeks: float = Field(52.0, ge=1)

@@ -19,7 +19,9 @@ _COUNTED_STATES = ("open", "completed")
 _COUNTED_TYPES = ("MTO", "MTS")
 
 
-def demand_vs_plan(facts: Facts, targets: pd.DataFrame, weeks: int) -> pd.DataFrame:
+def demand_vs_plan(
+    facts: Facts, targets: pd.DataFrame, weeks: int, weeks_back: int = WEEKS_BACK
+) -> pd.DataFrame:
     """
     Compare orders requested for a week with the weekly plan of the family.
 
@@ -34,6 +36,8 @@ def demand_vs_plan(facts: Facts, targets: pd.DataFrame, weeks: int) -> pd.DataFr
         Result of :func:`soe_lib.sop.weekly_targets`.
     weeks
         Weeks ahead, that of ``as_of`` included.
+    weeks_back
+        Weeks before that of ``as_of``.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def demand_vs_plan(facts: Facts, targets: pd.DataFrame, weeks: int) -> pd.DataFr
     ]
     both = pd.concat([both, unplanned.assign(planned_qty=0.0)], ignore_index=True)
     this_week = week_start(pd.Series([facts.today])).iloc[0]
-    first, last = this_week - pd.Timedelta(weeks=WEEKS_BACK), this_week + pd.Timedelta(weeks=weeks)
+    first, last = this_week - pd.Timedelta(weeks=weeks_back), this_week + pd.Timedelta(weeks=weeks)
     both = both[(both["week_start_date"] >= first) & (both["week_start_date"] < last)].copy()
     gap = both["actual_qty"] - both["planned_qty"]
     both["deviation_qty"] = gap

@@ -19,6 +19,7 @@ from soe_lib.divergence import (
     scrap,
     stock_records,
     supply,
+    trends,
 )
 from soe_lib.divergence.chain import Chain, chain
 from soe_lib.divergence.facts import Facts
@@ -54,6 +55,8 @@ class Baseline:
         What the late lines hang on.
     demand
         Result of :func:`soe_lib.divergence.demand.demand_vs_plan`.
+    past_demand
+        The same for the weeks that are over, as far back as ``history_weeks``.
     load
         Result of :func:`soe_lib.divergence.capacity.constrained_resources`.
     material
@@ -65,6 +68,7 @@ class Baseline:
     all_late: pd.DataFrame
     links: Links
     demand: pd.DataFrame
+    past_demand: pd.DataFrame
     load: pd.DataFrame
     material: pd.DataFrame
 
@@ -161,6 +165,16 @@ def _detectors(facts: Facts, baseline: Baseline) -> tuple[Detector, ...]:
             "demand against plan",
             ("sales_order_line", "sop_plan", "family_mix", "plan_calendar"),
             lambda: demand.family_demand(facts, baseline.demand),
+        ),
+        Detector(
+            "demand trends",
+            ("sales_order_line", "sop_plan", "family_mix", "plan_calendar"),
+            lambda: trends.demand_trends(facts, baseline.past_demand),
+        ),
+        Detector(
+            "supplier reliability",
+            ("goods_receipt_event", "purchase_order_line"),
+            lambda: trends.unreliable_suppliers(facts),
         ),
         Detector(
             "order changes",

@@ -36,7 +36,16 @@ def folded(
              "resource_id", found)  # fmt: skip
     _fold_late_work(rows, stops, short, projection, found)
     _fold_slow(facts, rows, found)
+    _fold_weeks(rows, found)
     return found
+
+
+def _fold_weeks(rows: pd.DataFrame, found: dict[str, str]) -> None:
+    """A week off its plan is no news where the family has left the plan on that side for weeks."""
+    for is_above in (True, False):
+        side = rows[(rows["deviation"] > 0) == is_above]
+        weeks = side[side["divergence_type"] == "demand_against_plan"]
+        _fold_by(weeks, side[side["divergence_type"] == "demand_trend"], "family_id", found)
 
 
 def _fold_slow(facts: Facts, rows: pd.DataFrame, found: dict[str, str]) -> None:

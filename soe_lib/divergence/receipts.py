@@ -20,38 +20,56 @@ def receipts(facts: Facts) -> pd.DataFrame:
     them is. Late is the last receipt against the day that was required and possible: nothing can
     be done about it any more, but the supplier's next promise is worth less.
     """
-    events = facts.tables["goods_receipt_event"]
-    events = events[events["received_at"] <= facts.as_of]
-    news = events.loc[events["received_at"] > facts.since, KEYS].drop_duplicates()
-    if news.empty:
+    rows = all_receipts(facts)
+    rows = rows[rows["received_at"] > facts.since].copy()
+    if rows.empty:
         return empty_rows()
-    events = events.assign(rejected_qty=events["rejected_qty"].fillna(0.0)).merge(news, on=KEYS)
     said = facts.tables["supplier_confirmation_event"]
     said = said[said["event_at"] <= facts.as_of]
-    rows = events.groupby(KEYS, as_index=False).agg(
-        received_qty=("received_qty", "sum"),
-        rejected_qty=("rejected_qty", "sum"),
-        first_seen_at=("received_at", "max"),
-    )
-    lines = facts.tables["purchase_order_line"]
-    lines = lines.groupby(KEYS, as_index=False).agg(
-        item_id=("item_id", "first"),
-        supplier_id=("supplier_id", "first"),
-        ordered_qty=("ordered_qty", "sum"),
-        is_closed=("status", lambda states: (states != "open").all()),
-        unit_cost=("unit_cost", "first"),
-        site_id=("site_id", "first"),
-        required_date=("required_date", "max"),
-        ordered_at=("ordered_at", "min"),
-    )
-    rows = rows.merge(lines, on=KEYS)
-    rows = rows[rows["is_closed"].astype(bool)]
+    rows["first_seen_at"] = rows["received_at"]
     rows["object_id"] = rows["po_id"] + "/" + rows["line_id"]
     rows["short_said_at"] = _said_short(facts, rows, said)
     rows["late_said_at"] = _said_late(facts, rows, said)
     parts = [_received_short(facts, rows), _received_late(facts, rows)]
     kept = [part for part in parts if len(part)]
     return pd.concat(kept, ignore_index=True) if kept else empty_rows()
+
+
+def all_receipts(facts: Facts) -> pd.DataFrame:
+    """
+    Return the purchase lines that receipts have closed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``po_id``, ``line_id``, ``received_qty``, ``rejected_qty``, ``received_at`` (the last
+        receipt), ``item_id``, ``supplier_id``, ``ordered_qty``, ``unit_cost``, ``site_id``,
+        ``required_date``, ``ordered_at``.
+    """
+    events = facts.tables["goods_receipt_event"]
+    events = events[events["received_at"] <= facts.as_of]
+    received = events.assign(rejected_qty=events["rejected_qty"].fillna(0.0)).groupby(KEYS)
+    rows = received.agg(
+        received_qty=("received_qty", "sum"),
+        rejected_qty=("rejected_qty", "sum"),
+        received_at=("received_at", "max"),
+    ).reset_index()
+    lines = (
+        facts.tables["purchase_order_line"]
+        .groupby(KEYS, as_index=False)
+        .agg(
+            item_id=("item_id", "first"),
+            supplier_id=("supplier_id", "first"),
+            ordered_qty=("ordered_qty", "sum"),
+            is_open=("status", lambda states: (states == "open").any()),
+            unit_cost=("unit_cost", "first"),
+            site_id=("site_id", "first"),
+            required_date=("required_date", "max"),
+            ordered_at=("ordered_at", "min"),
+        )
+    )
+    found = rows.merge(lines, on=KEYS)
+    return found[~found["is_open"].astype(bool)].drop(columns="is_open")
 
 
 def _said_short(facts: Facts, rows: pd.DataFrame, said: pd.DataFrame) -> pd.Series:

@@ -69,7 +69,11 @@ def charted(
 
 
 def charted_counts(
-    facts: Facts, observations: pd.DataFrame, *, tolerated_share: float
+    facts: Facts,
+    observations: pd.DataFrame,
+    *,
+    tolerated_share: float,
+    at_least_one: bool = True,
 ) -> pd.DataFrame:
     """
     Return the counts of shifts upwards that lasted into the time since the last cycle.
@@ -82,8 +86,9 @@ def charted_counts(
     observations
         ``group``, ``at``, ``size`` (of how many), ``missing``, and whatever else.
     tolerated_share
-        Share that may be missing; a series out of control misses that more than usual, or one of
-        its typical size, whichever is more.
+        Share that may be missing; a series out of control misses that more than usual.
+    at_least_one
+        Whether it misses one of its typical size at least.
 
     Returns
     -------
@@ -96,15 +101,19 @@ def charted_counts(
         return _nothing(ordered)
     in_control = known[known["at"] <= facts.since]
     for _ in range(CLEANINGS):
-        signalled = _counts_in_shifts(facts, known, in_control, tolerated_share)
+        signalled = _counts_in_shifts(facts, known, in_control, tolerated_share, at_least_one)
         in_control = in_control[~in_control.index.isin(signalled.index)]
-    found = _counts_in_shifts(facts, known, in_control, tolerated_share)
+    found = _counts_in_shifts(facts, known, in_control, tolerated_share, at_least_one)
     last = found.groupby(["group", "shift_no"])["at"].transform("max")
     return found[last > facts.since]
 
 
 def _counts_in_shifts(
-    facts: Facts, counts: pd.DataFrame, in_control: pd.DataFrame, tolerated_share: float
+    facts: Facts,
+    counts: pd.DataFrame,
+    in_control: pd.DataFrame,
+    tolerated_share: float,
+    at_least_one: bool,
 ) -> pd.DataFrame:
     """Return all counts that belong to a shift, past ones too."""
     usual = (in_control["missing"].sum() + 0.5) / (in_control["size"].sum() + 1.0)
@@ -113,7 +122,8 @@ def _counts_in_shifts(
     found = []
     for _, own in counts.groupby("group"):
         size = max(round(float(own["size"].median())), 1)
-        shifted = round(min(usual + max(tolerated_share, 1 / size), 0.9), 4)
+        beyond = max(tolerated_share, 1 / size) if at_least_one else tolerated_share
+        shifted = round(min(usual + beyond, 0.9), 4)
         length = _run_length(facts, len(own) / weeks)
         chart = Counts(size, usual, shifted)
         threshold = float(counts_threshold(chart, length))

@@ -215,6 +215,7 @@ def compare(facts: Facts, projection: Projection) -> tuple[Baseline, pd.DataFram
         all_late=late_lines(facts, promises, pegging, 0.0),
         links=links,
         demand=demand_vs_plan(facts, targets, weeks),
+        past_demand=demand_vs_plan(facts, targets, 0, facts.params.horizon.history_weeks),
         load=constrained_resources(facts, projection.operations, weeks),
         material=material,
     )
