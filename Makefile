@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEEK_ARGS ?=
 
-.PHONY: week daily meet lab test lint format demo bench-engine bench-detection clean help
+.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-events clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ FIRST_SEED ?= 900
 SEEDS ?= 30
 bench-detection: $(VENV)/.installed-test ## precision and recall of the detectors on plants that they have not seen
 	$(BIN)/python -m tests.benchmarks.detection --first-seed $(FIRST_SEED) --seeds $(SEEDS)
+
+bench-events: $(VENV)/.installed-test ## seconds and memory of detection over ten million shop-floor events
+	$(BIN)/python -m tests.benchmarks.events --events 10000000
 
 format: $(VENV)/.installed-test ## let ruff put the code in order
 	$(BIN)/ruff check --fix .

@@ -42,12 +42,18 @@ def _list(run: Run, ledger: Ledger) -> int:
 
     states = ledger.states().set_index("divergence_id")["state"].to_dict()
     rows = standing_of(run, ledger)
-    for row in rows.itertuples(index=False):
-        name, state = str(row.divergence_id), states.get(row.divergence_id, "open")
-        over = " (over the budget)" if row.is_over_budget else ""
-        print(f"{name[:SHORT]}  {state:10} {row.standing:12} {row.sentence}{over}")
-        if row.why:
-            print(f"{'':{SHORT}}  {row.why}")
+    for name, standing, why, sentence, is_over in zip(
+        rows["divergence_id"],
+        rows["standing"],
+        rows["why"],
+        rows["sentence"],
+        rows["is_over_budget"],
+        strict=True,
+    ):
+        over = " (over the budget)" if is_over else ""
+        print(f"{name[:SHORT]}  {states.get(name, 'open'):10} {standing:12} {sentence}{over}")
+        if why:
+            print(f"{'':{SHORT}}  {why}")
     return DONE
 
 
