@@ -113,7 +113,7 @@ class Progress:
         values: dict[str, object] = {"as_of": self.as_of.to_pydatetime(), "begin": begin.to_pydatetime()}
         with duckdb.connect() as connection:
             connection.execute("SET threads TO 1")  # the order of sums decides bytes
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             if self.memory_limit:
                 connection.execute(f"SET memory_limit = '{self.memory_limit}'")
             if isinstance(self.events, Path):

@@ -182,9 +182,10 @@ def _consumed(facts: Facts, windows: pd.DataFrame) -> pd.DataFrame:
     Components that reported quantities used, through the BOM valid today; reports are summed by
     run and day, never across an end of the windows.
     """
-    instants = windows[["before_at", "balance_at", "counted_at"]].stack()
+    ends = [windows[name] for name in ("before_at", "balance_at", "counted_at")]
+    instants = pd.concat(ends).dropna().drop_duplicates()
     begin = windows["before_at"].min() if len(windows) else facts.as_of
-    events = facts.progress.days(begin, list(instants.unique()))
+    events = facts.progress.days(begin, list(instants))
     made = events["good_qty"] + events["scrap_qty"]
     events = events.assign(made=made, event_at=events["last_at"])[made > 0]
     events = events[["wo_id", "op_no", "event_at", "made"]]
