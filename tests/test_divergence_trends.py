@@ -8,7 +8,7 @@ import pandas as pd
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.trends import demand_trends, unreliable_suppliers
 from soe_lib.params import Params
-from tests.divergence_tables import AS_OF, buy, check_contract, facts, opened, table
+from tests.divergence_tables import AS_OF, buy, check_contract, facts, opened, order, table
 
 WEEK = pd.Timedelta(days=7)
 TODAY = pd.Timestamp("2026-11-23")
@@ -31,7 +31,18 @@ NOISE = [1.03, 0.97, 1.01, 0.96, 1.04, 0.99, 1.02, 0.98]
 
 def test_a_family_that_stays_above_its_plan_is_a_trend() -> None:
     """Tests that 7 % for six weeks, inside the band of 10 % each, is one row with its weeks."""
-    found = facts(item=table("item", buy()))
+    items = [buy("C1", family_id="COLA"), buy("T1", family_id="TEA")]
+    found = facts(
+        item=table("item", *items),
+        sales_order_line=table(
+            "sales_order_line",
+            order("S1", "C1", requested_date="2026-10-11"),
+            order("S2", "C1", requested_date="2026-10-12"),
+            order("S3", "C1", requested_date="2026-11-22"),
+            order("S4", "C1", requested_date="2026-11-23"),
+            order("S5", "T1", requested_date="2026-11-20"),
+        ),
+    )
     past = weeks(COLA=[1.01, 0.99, *[1.07, 1.06, 1.08, 1.07, 1.06, 1.08]], TEA=NOISE, MATE=NOISE)
     rows = demand_trends(found, past)
     check_contract(rows)
@@ -41,7 +52,7 @@ def test_a_family_that_stays_above_its_plan_is_a_trend() -> None:
     assert "7 % above plan for 6 weeks in a row" in rows["sentence"].iloc[0]
     # It could be seen when the first of these weeks was over.
     assert rows["first_seen_at"].iloc[0] == AS_OF.normalize() - 5 * WEEK
-    assert len(opened(found, rows, demand_vs_plan=past)) == 8
+    assert opened(found, rows)["requested_date"].dt.day.tolist() == [12, 22]
 
 
 def test_a_trend_that_has_ended_or_only_begins_is_none() -> None:

@@ -126,10 +126,14 @@ def family_demand(facts: Facts, demand: pd.DataFrame) -> pd.DataFrame:
         "unit": "uom",
     }
     ordered, empty = rows[rows["actual_qty"] > 0], rows[rows["actual_qty"] <= 0]
+    weeks_of = ordered["week_start_date"]
     by_plan = {"family_id": empty["family_id"], "week_start_date": empty["week_start_date"]}
     parts = [
         finish(
-            ordered, evidence_table="sales_order_line", evidence=_lines(facts, ordered), **shared
+            ordered,
+            evidence_table="sales_order_line",
+            evidence=order_lines_of(facts, ordered, weeks_of, weeks_of),
+            **shared,
         ),
         # A week without orders has no order line to open: the plan is all there is.
         finish(empty, evidence_table="demand_vs_plan", evidence=by_plan, **shared),
@@ -137,11 +141,16 @@ def family_demand(facts: Facts, demand: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def _lines(facts: Facts, rows: pd.DataFrame) -> dict[str, Any]:
-    """Return the filter that opens the order lines of each family and week."""
+def order_lines_of(
+    facts: Facts, rows: pd.DataFrame, first: pd.Series, last: pd.Series
+) -> dict[str, Any]:
+    """Return the filter that opens the order lines of each family from first to last week."""
     members = facts.tables["item"].groupby("family_id")["item_id"].agg(sorted)
     one = pd.Timedelta(days=1)
-    days = [{"after": w - one, "until": w + 6 * one} for w in rows["week_start_date"]]
+    days = [
+        {"after": begin - one, "until": end + 6 * one}
+        for begin, end in zip(first, last, strict=True)
+    ]
     return {
         "item_id": look_up(rows["family_id"], members),
         "requested_date": pd.Series(days, index=rows.index, dtype="object"),

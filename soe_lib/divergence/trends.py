@@ -7,6 +7,7 @@ import pandas as pd
 
 from soe_lib.calendars import site_day, working_days_between
 from soe_lib.divergence.control import LEAST_OBSERVATIONS, ewma_width, usual_of
+from soe_lib.divergence.demand import order_lines_of
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.names import count_of
 from soe_lib.divergence.receipts import all_receipts
@@ -78,8 +79,8 @@ def demand_trends(facts: Facts, past: pd.DataFrame) -> pd.DataFrame:
         object_type="family",
         owner_role="demand_planning",
         unit="uom",
-        evidence_table="demand_vs_plan",
-        evidence={"family_id": rows["family_id"], "is_past": True},
+        evidence_table="sales_order_line",
+        evidence=order_lines_of(facts, rows, rows["first_week"], rows["last_week"]),
     )
 
 
@@ -100,6 +101,7 @@ def _trend(own: pd.DataFrame, limit: float, least_weeks: int) -> dict[str, objec
         "planned_value": run["planned_qty"].sum(),
         "actual_value": run["actual_qty"].sum(),
         "first_week": run["week_start_date"].iloc[0],
+        "last_week": run["week_start_date"].iloc[-1],
         "num_weeks": len(run),
         "severity": abs(level) / limit,
     }
