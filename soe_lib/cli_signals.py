@@ -43,11 +43,12 @@ def _list(run: Run, ledger: Ledger) -> int:
     states = ledger.states().set_index("divergence_id")["state"].to_dict()
     rows = standing_of(run, ledger)
     for row in rows.itertuples(index=False):
-        name, state = str(row.divergence_id), states.get(row.divergence_id, "open")
+        name = str(row.divergence_id)
+        state = str(states.get(name, "open"))
         over = " (over the budget)" if row.is_over_budget else ""
-        print(f"{name[:SHORT]}  {state:10} {row.standing:12} {row.sentence}{over}")
+        print(f"{name[:SHORT]}  {state:10} {row.standing!s:12} {row.sentence}{over}")
         if row.why:
-            print(f"{'':{SHORT}}  {row.why}")
+  XX
     return DONE
 
 

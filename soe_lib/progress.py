@@ -110,7 +110,10 @@ class Progress:
 
     def _summed(self, sql: str, begin: pd.Timestamp, cuts: Sequence[pd.Timestamp]) -> pd.DataFrame:
         at = pd.Series(sorted({_EARLY, *cuts})).astype("datetime64[us, UTC]")
-        values = {"as_of": self.as_of.to_pydatetime(), "begin": begin.to_pydatetime()}
+        values: dict[str, object] = {
+            "as_of": self.as_of.to_pydatetime(),
+            "begin": begin.to_pydatetime(),
+        }
         with duckdb.connect() as connection:
             connection.execute("SET threads TO 1")  # the order of sums decides bytes
             connection.execute("SET TimeZone = 'UTC'")

@@ -184,7 +184,7 @@ def _consumed(facts: Facts, windows: pd.DataFrame) -> pd.DataFrame:
     """
     instants = windows[["before_at", "balance_at", "counted_at"]].stack()
     begin = windows["before_at"].min() if len(windows) else facts.as_of
-    events = facts.progress.days(begin, list(instants.unique()))
+    events = facts.progress.days(begin, pd.unique(pd.Series(instants)).tolist())
     made = events["good_qty"] + events["scrap_qty"]
     events = events.assign(made=made, event_at=events["last_at"])[made > 0]
     events = events[["wo_id", "op_no", "event_at", "made"]]
