@@ -72,11 +72,16 @@ def _handle(run: Run, ledger: Ledger, arguments: argparse.Namespace) -> int:
         person=arguments.person_id,
         said_at=moment(),
         reason=arguments.reason,
-        until_at=_instant(arguments.until, run.snapshot.site_time_zone),
+        until_at=_instant(arguments.until, zone_of_run(run)),
     )
     done = {"acknowledge": "acknowledged", "snooze": "snoozed", "dismiss": "dismissed"}
     print(f"{done[arguments.action]}: {row['sentence']}")
     return DONE
+
+
+def zone_of_run(run: Run) -> str:
+    """Return the time zone in which a day of the command line begins."""
+    return run.snapshot.site_time_zone
 
 
 def _instant(text: str, zone: str) -> pd.Timestamp | None:

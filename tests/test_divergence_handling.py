@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soe_lib.cli import main
 from soe_lib.divergence.memory import with_standing
 from soe_lib.handling import ACTIONS, handle, handlings, legal_moves, move
 from soe_lib.ledger import Ledger, LedgerError
@@ -220,3 +222,32 @@ def test_a_digest_leaves_out_what_is_known_and_counts_the_rest(
                 Workspace(tmp_path))  # fmt: skip
     daily.write(divergences=rows_of("e1"))
     assert digests(daily, ledger)[0].num_shown == 0
+
+
+def test_the_command_line_does_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests listing, dismissing and refusing by ``soe divergence`` on a run of a workspace."""
+    run = run_of(tmp_path, rows_of("d1", "d2"))
+    content = {
+        "source": "demo",
+        "cycle_id": run.cycle_id,
+        "as_of": run.as_of.isoformat(),
+        "site": "",
+        "params": run.params.model_dump(mode="json"),
+    }
+    (run.folder / "run.json").write_text(json.dumps(content))
+    monkeypatch.setenv("SOE_WORKSPACE", str(tmp_path))
+    monkeypatch.setattr("soe_lib.cli_signals.zone_of_run", lambda _: "Europe/Berlin")
+    common = ["--run", str(run.folder), "--as", "coordinator"]
+    assert main(["divergence", "dismiss", "d1", "--reason", "known", *common]) == 0
+    assert capsys.readouterr().out == "dismissed: d1 stood for hours\n"
+    assert main(["divergence", "list", "--run", str(run.folder)]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert listed[0].split()[:4] == ["d1", "closed", "laid", "aside"]
+    assert listed[1].strip().endswith(": known")
+    assert listed[2].split()[:3] == ["d2", "open", "new"]
+    assert main(["divergence", "snooze", "d2", "--reason", "later", *common]) == 1
+    assert "--until" in capsys.readouterr().err
+    assert main(["divergence", "dismiss", "d2", "--reason", "x", "--run", str(run.folder)]) == 1
+    assert "--as one of" in capsys.readouterr().err
