@@ -10,6 +10,7 @@ import pandas as pd
 from soe_lib.impact.players import ON_HAND, SUPPLY_AT, SUPPLY_QTY, Found
 from soe_lib.impact.reference import Reference
 from soe_lib.impact.replay import Replay
+from soe_lib.schedule import Problem
 
 _KEY = ["po_id", "line_id"]
 LEAST_LATE_MINUTES = 0.9 * 1440
@@ -20,7 +21,7 @@ def late_supply(
     found: Found, replay: Replay, rows: Mapping[str, pd.DataFrame], reference: Reference
 ) -> None:
     """Add the purchases that slipped, were cut or arrived with rejects to the disruptions."""
-    lines = supply_lines(replay, rows)
+    lines = supply_lines(replay.problem, rows)
     before = _known_before(rows, reference)
     lines = lines.merge(before, on=_KEY, how="left")
     problem = replay.problem
@@ -44,7 +45,7 @@ def late_supply(
     _short_receipts(found, replay, rows, reference)
 
 
-def supply_lines(replay: Replay, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def supply_lines(problem: Problem, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     Return the purchase order line behind each dated receipt of the problem, in its order.
 
@@ -53,7 +54,6 @@ def supply_lines(replay: Replay, rows: Mapping[str, pd.DataFrame]) -> pd.DataFra
     ValueError
         When they do not match: the problem was built from other tables.
     """
-    problem = replay.problem
     lines = rows["purchase_order_line"]
     items = pd.Index(problem.item_ids)
     lines = lines[(lines["status"] == "open") & lines["item_id"].isin(items)]

@@ -9,9 +9,16 @@ import pandas as pd
 
 from soe_lib.divergence.facts import facts_of
 from soe_lib.divergence.orders import past_due
+from soe_lib.impact.attribution import attribute, no_causes, no_disruptions
 from soe_lib.impact.functions import by_function, shipments_without_goods
 from soe_lib.impact.orders import order_impact, summed_by
+from soe_lib.impact.reference import reference_of
+from soe_lib.impact.replay import Replay
+from soe_lib.impact.words import blame_sentence
 from soe_lib.run import Run
+from soe_lib.steps.divergence import CYCLE_DAYS
+from soe_lib.steps.odds import odds_of
+from soe_lib.steps.projected import check_same, projection_of
 from soe_lib.tables import TABLES
 from soe_lib.vocabulary import FUNCTIONS
 
@@ -31,6 +38,14 @@ class Impact:
         Planned shipments that leave without their goods.
     functions
         Rows of each function.
+    causes
+        Whom to blame: one row per late line and cause (``impact.attribution.CAUSE_COLUMNS``).
+    disruptions
+        The week's disruptions with the days and money that each costs.
+    promises
+        How sure each promise is (``impact.promise.PROMISE_COLUMNS``, ``is_on_time_by_date``).
+    reliability
+        Reliability diagram of earlier runs (``impact.reliability.RELIABILITY_COLUMNS``).
     total_late_cost, total_margin_at_risk
         Sums over ``orders``. [money]
     is_projected
@@ -45,6 +60,10 @@ class Impact:
     clauses: pd.DataFrame
     shipments: pd.DataFrame
     functions: dict[str, pd.DataFrame]
+    causes: pd.DataFrame
+    disruptions: pd.DataFrame
+    promises: pd.DataFrame
+    reliability: pd.DataFrame
     total_late_cost: float
     total_margin_at_risk: float
     is_projected: bool
@@ -57,7 +76,8 @@ def assess_impact(run: Run) -> Impact:
     finished run is read, not computed.
 
     Written: ``order_impact``, ``impact_by_customer``, ``impact_by_family``, ``impact_by_clause``,
-    ``shipments_without_goods`` and ``function_<role>_rows`` for each function.
+    ``shipments_without_goods``, ``order_causes``, ``disruptions``, ``order_promises``,
+    ``promise_reliability`` and ``function_<role>_rows`` for each function.
 
     Parameters
     ----------
@@ -104,7 +124,15 @@ def assess_impact(run: Run) -> Impact:
         "num_shipments_without_goods": len(shipments),
     }
     headline = _headline(run, customers, late, figures)
+    projection = projection_of(run)
+    causes, disruptions, figures["blame"] = _blamed(run, projection, promises, orders)
+    odds = odds_of(run, projection)
+    figures.update(odds=odds.sentence, num_outcomes=odds.reliability.num_outcomes)
     tables = {
+        "order_promises": odds.promises,
+        "promise_reliability": odds.reliability.bins,
+        "order_causes": causes,
+        "disruptions": disruptions,
         "order_impact": orders,
         "impact_by_customer": customers,
         "impact_by_family": families,
@@ -132,6 +160,10 @@ def read_impact(run: Run) -> Impact:
         "impact_by_family",
         "impact_by_clause",
         "shipments_without_goods",
+        "order_causes",
+        "disruptions",
+        "order_promises",
+        "promise_reliability",
         *(f"function_{role}_rows" for role in FUNCTIONS),
     ]
     return _impact({name: run.read(name) for name in names}, run.words("impact"))
@@ -145,11 +177,40 @@ def _impact(tables: dict[str, pd.DataFrame], words: dict[str, Any]) -> Impact:
         clauses=tables["impact_by_clause"],
         shipments=tables["shipments_without_goods"],
         functions={role: tables[f"function_{role}_rows"] for role in FUNCTIONS},
+        causes=tables["order_causes"],
+        disruptions=tables["disruptions"],
+        promises=tables["order_promises"],
+        reliability=tables["promise_reliability"],
         total_late_cost=float(words["late_cost"]),
         total_margin_at_risk=float(words["margin_at_risk"]),
         is_projected=bool(words["is_projected"]),
         headline=str(words["headline"]),
     )
+
+
+def _blamed(
+    run: Run, projection: Replay | None, promises: pd.DataFrame, orders: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Attribute the projected lateness; nothing to attribute where nothing is projected."""
+    if projection is None:
+        return no_causes(), no_disruptions(), ""
+    check_same(run, projection, promises)
+    pegging = run.read("projected_pegging")
+    new = pegging[pegging["is_new"].astype(bool)]
+    keys = ["order_id", "line_id"]
+    is_new = pd.MultiIndex.from_frame(orders[keys]).isin(pd.MultiIndex.from_frame(new[keys]))
+    params = run.params.impact
+    found = attribute(
+        projection,
+        run.tables,
+        reference_of(run.tables, run.as_of, run.as_of - pd.Timedelta(days=CYCLE_DAYS)),
+        orders[[*keys, "late_cost"]].assign(has_new_supply=is_new),
+        exact_up_to=params.exact_up_to,
+        pairs=params.drawn_orders,
+        seed=params.seed,
+    )
+    sentence = blame_sentence(found.causes, found.disruptions, run.snapshot.currency)
+    return found.causes, found.disruptions, sentence
 
 
 def _past_due(run: Run) -> pd.DataFrame:

@@ -1,0 +1,55 @@
+"""What became of promises that were forecast earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from soe_lib.tables import TABLES
+
+KEYS = ["order_id", "line_id"]
+
+
+def promise_outcomes(
+    forecasts: pd.DataFrame, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """
+    Return whether each forecast promise was kept, as far as it is known.
+
+    A promise is kept when the whole line left by the instant at which it was due then. A line that
+    is still open after it is broken; a cancelled line, one that the feed no longer has or one that
+    is not due yet is not known.
+
+    Parameters
+    ----------
+    forecasts
+        ``order_id``, ``line_id``, ``due_at`` as they were forecast.
+    tables
+        Canonical tables of a later snapshot.
+    as_of
+        Its instant.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Forecasts in their order with ``is_on_time`` (nullable boolean).
+    """
+    lines = tables.get("sales_order_line", TABLES["sales_order_line"].empty())
+    states = lines.groupby(KEYS).agg(
+        is_open=("status", lambda s: (s == "open").any()),
+        is_cancelled=("status", lambda s: (s == "cancelled").all()),
+        left_at=("last_goods_issue_at", "max"),
+    )
+    events = tables.get("delivery_event", TABLES["delivery_event"].empty())
+    events = events[events["goods_issue_at"] <= as_of]
+    issued = events.groupby(KEYS)["goods_issue_at"].max().rename("issued_at")
+    found = forecasts.merge(states.join(issued).reset_index(), on=KEYS, how="left")
+    left = found["left_at"].fillna(found["issued_at"])
+    is_known = found["is_open"].notna() & ~found["is_cancelled"].eq(True)
+    is_open = found["is_open"].eq(True)
+    kept = ~is_open & left.notna() & (left <= found["due_at"])
+    broken = (is_open & (found["due_at"] < as_of)) | (~is_open & (left > found["due_at"]))
+    outcome = pd.Series(pd.NA, index=found.index, dtype="boolean")
+    outcome = outcome.mask(is_known & kept, True).mask(is_known & broken, False)
+    return forecasts.assign(is_on_time=outcome.to_numpy())

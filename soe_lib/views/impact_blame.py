@@ -1,0 +1,85 @@
+"""Blocks of step 2: whom and what to blame for each late order line."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from soe_lib.impact.words import cause_words, line_sentences
+from soe_lib.run import Run
+from soe_lib.steps.impact import Impact
+from soe_lib.views.blocks import Block, Grid, Note, Sentences
+from soe_lib.views.facts_of_run import plural
+from soe_lib.views.page import currency_of
+
+ROWS = 12
+KEYS = ["order_id", "line_id"]
+
+
+def blame_blocks(run: Run, impact: Impact) -> list[Block]:
+    """Return the disruptions of the week, dearest first, and the causes of each late line."""
+    if impact.causes.empty:
+        return []
+    said = str(run.words("impact").get("blame", ""))
+    blocks: list[Block] = [Sentences("Why", (said,))] if said else []
+    return [*blocks, _disruptions(run, impact), _lines(run, impact), _how(run, impact)]
+
+
+def _disruptions(run: Run, impact: Impact) -> Grid:
+    rows = impact.disruptions
+    rows = rows[rows["late_minutes"].abs() > 1]
+    currency = currency_of(run)
+    shown = pd.DataFrame(
+        {
+            "disruption": cause_words(rows),
+            "answers": rows["function"].str.replace("_", " "),
+            "size": rows["size"].round(1).astype("str") + " " + rows["unit"],
+            "lines later": rows["num_lines"],
+            "days, all lines": (rows["late_minutes"] / 1440).round(1),
+        }
+    )
+    if currency and impact.total_late_cost > 0:
+        shown[f"cost {currency}"] = rows["late_cost"].round(0)
+    return Grid(
+        shown,
+        title=f"{plural(len(shown), 'disruption')} of the week that make order lines later",
+        table="disruptions",
+        rows=8,
+        if_none="no disruption of the week makes a line later.",
+    )
+
+
+def _lines(run: Run, impact: Impact) -> Grid:
+    late = impact.orders[impact.orders["is_late"]]
+    rows = late.merge(line_sentences(impact.causes), on=KEYS)
+    sums = impact.causes.groupby(KEYS)[["standard_error_minutes"]].max().reset_index()
+    rows = rows.merge(sums, on=KEYS)
+    currency = currency_of(run)
+    shown = pd.DataFrame(
+        {
+            "order line": rows["order_id"] + "/" + rows["line_id"],
+            "customer": rows["customer_id"],
+            "days late": rows["tardiness_days"].round(1),
+            "because of": rows["blame"],
+        }
+    )
+    if currency and impact.total_late_cost > 0:
+        shown[f"cost {currency}"] = rows["late_cost"].round(0)
+    shown["+/- days"] = (rows["standard_error_minutes"] / 1440).round(2)
+    return Grid(shown, title="Whom to blame, line by line", table="order_causes", rows=ROWS)
+
+
+def _how(run: Run, impact: Impact) -> Note:
+    exact = bool(impact.causes["is_exact"].all())
+    params = run.params.impact
+    drawn = (
+        f"more than {params.exact_up_to} disruptions can reach some lines: their shares are drawn "
+        f"({2 * params.drawn_orders} orders of arrival; +/- is one standard error)"
+    )
+    return Note(
+        "Shares of lateness (Shapley values) when the published sequence is replayed with and "
+        "without each disruption; they sum to the lateness of the line and are no proof of a "
+        "cause. The table has the but-for value beside each: what would be saved were only this "
+        f"one away. {'All shares are exact' if exact else drawn.capitalize()}. Orders that came "
+        "in the normal course are no disruption, and what went better than planned is taken as "
+        "given."
+    )
