@@ -119,7 +119,8 @@ class Replay:
                 np.array(  # one type of array, so that the kernel is compiled once
                     facts[name][low:high]
                     if name in facts
-                    else np.broadcast_to(getattr(self.facts, name), (high - low, len(known)))
+                    else np.broadcast_to(getattr(self.facts, name), (high - low, len(known))),
+                    order="C",
                 )
                 for name, known in ((name, getattr(self.facts, name)) for name in VARIED)
             ]

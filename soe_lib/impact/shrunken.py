@@ -2,9 +2,9 @@ r"""
 Empirical distributions of groups with few outcomes: each leans on that of all.
 
 The distribution of a group with :math:`n` outcomes is its own with weight :math:`n / (n + k)` and
-the pooled one with the rest. The strength :math:`k` is the one that would have forecast known outcomes
-best from others (earlier ones where their instants are known), by the continuous ranked probability
-score
+the pooled one with the rest. The strength :math:`k` is the one that would have forecast known
+outcomes best from others (earlier ones where their instants are known), by the continuous ranked
+probability score
 
 .. math:: CRPS(F, y) = E|X - y| - \tfrac12 E|X - X'|
 

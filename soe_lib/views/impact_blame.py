@@ -1,4 +1,4 @@
-"""Blocks of step 2: whom and what to blame for each late order line."""
+"""Blocks of step 2: what to blame for each late order line, and how sure the others are."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from soe_lib.steps.impact import Impact
 from soe_lib.views.blocks import Block, Grid, Note, Sentences
 from soe_lib.views.facts_of_run import plural
 from soe_lib.views.page import currency_of
+from soe_lib.views.short_words import short_day
 
 ROWS = 12
 KEYS = ["order_id", "line_id"]
+SURE = 0.95
+"""Promises below this probability are shown."""
 
 
 def blame_blocks(run: Run, impact: Impact) -> list[Block]:
@@ -83,3 +86,47 @@ def _how(run: Run, impact: Impact) -> Note:
         "in the normal course are no disruption, and what went better than planned is taken as "
         "given."
     )
+
+
+def odds_blocks(run: Run, impact: Impact) -> list[Block]:
+    """Return the promises that are least sure although their date holds, and how far to trust."""
+    if impact.promises.empty:
+        return []
+    said = str(run.words("impact").get("odds", ""))
+    confidence = f"{run.params.impact.confidence_pct:g} %"
+    unsure = impact.promises[impact.promises["is_on_time_by_date"]]
+    unsure = unsure[unsure["p_on_time"] < SURE]
+    unsure = unsure.sort_values(["p_on_time", *KEYS], kind="stable")
+    customers = impact.orders[[*KEYS, "customer_id"]]
+    rows = unsure.merge(customers, on=KEYS, how="left")
+    shown = pd.DataFrame(
+        {
+            "order line": rows["order_id"] + "/" + rows["line_id"],
+            "customer": rows["customer_id"],
+            "item": rows["item_id"],
+            "promised": [short_day(at, run) for at in rows["due_at"]],
+            "kept with %": (100 * rows["p_on_time"]).round(0),
+            f"{confidence} sure by": [short_day(at, run) for at in rows["sure_at"]],
+            "days late, mean": rows["expected_late_days"].round(2),
+        }
+    )
+    blocks: list[Block] = [Sentences("How sure", (said,))] if said else []
+    blocks.append(
+        Grid(
+            shown,
+            title=f"{plural(len(shown), 'promise')} that the projected date keeps, but not surely",
+            table="order_promises",
+            rows=ROWS,
+            if_none="every promise that the projected date keeps is kept in 95 % of the replays.",
+        )
+    )
+    if len(impact.reliability):
+        blocks.append(
+            Grid(
+                impact.reliability.round(1).rename(columns=lambda c: c.replace("_", " ")),
+                title="Were earlier forecasts right? Forecast against observed",
+                table="promise_reliability",
+                rows=8,
+            )
+        )
+    return blocks
