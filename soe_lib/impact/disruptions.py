@@ -4,8 +4,9 @@ The observed disruptions of the cycle, each with what would be otherwise without
 What is worse now than the plan of the last cycle said is a disruption: a stop, a late or short
 purchase, scrap above the usual, people missing, an order that grew, came new or was pulled in, work
 that is behind. What went better than planned is taken as given. Work that is behind on a resource
-is split over its observed causes: scrap of the operation itself, then the stops and the missing
-people of the resource in proportion to the minutes that they took, the rest is the work order's.
+is split over its observed causes: scrap of the operation itself, then the stops and missing people of
+the resource and what its standard rate was known to be too fast by, in proportion to the minutes
+that they took; the rest is the work order's.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ FUNCTION_OF = {
     "stop": "operations",
     "scrap": "operations",
     "absence": "operations",
+    "optimistic_rate": "operations",
     "work_order_delay": "operations",
     "supplier_late": "procurement",
     "supplier_short": "procurement",
@@ -42,6 +44,7 @@ OBJECT_OF = {
     "stop": "resource",
     "scrap": "resource",
     "absence": "site_skill",
+    "optimistic_rate": "resource",
     "work_order_delay": "work_order",
     "supplier_late": "purchase_order_line",
     "supplier_short": "purchase_order_line",
@@ -197,6 +200,8 @@ def _behind(
             for event, minutes in reference.stopped(stops, resource)
         ]
         causes += [("absence", name, minutes) for name, minutes in absent.get(resource, ())]
+        slow = reference.optimistic_minutes(rows, resource)
+        causes += [("optimistic_rate", resource, slow)] if slow >= LEAST_MINUTES else []
         known = sum(minutes for _, _, minutes in causes)
         scale = min(1.0, total / known) / max(total, 1e-9) if known > 0 else 0.0
         for kind, name, minutes in causes:

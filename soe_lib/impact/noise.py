@@ -24,6 +24,8 @@ LEAST_RATIO, MOST_RATIO = 0.3, 5.0
 PRIOR_HOURS = 100.0
 """Open hours of the pool that weigh in the stop rate of a resource. [h]"""
 LEAST_STOP_HOURS = 5 / 60
+LEAST_RUNS = 5
+"""Runs below which the rate of a resource is not known."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,15 @@ def run_ratios(facts: Facts) -> pd.DataFrame:
         runs = _published_ratios(facts)
     kept = runs["ratio"].between(LEAST_RATIO, MOST_RATIO)
     return runs.loc[kept, ["resource_id", "ended", "ratio"]].reset_index(drop=True)
+
+
+def known_ratios(facts: Facts, since: pd.Timestamp) -> dict[str, float]:
+    """Return the median of actual over planned run time by resource, of runs ended by then."""
+    runs = run_ratios(facts)
+    before = runs[runs["ended"] <= since]
+    counts = before.groupby("resource_id")["ratio"].agg(["median", "size"])
+    enough = counts[counts["size"] >= LEAST_RUNS]
+    return {str(name): float(value) for name, value in enough["median"].items()}
 
 
 def _published_ratios(facts: Facts) -> pd.DataFrame:

@@ -10,7 +10,9 @@ import pandas as pd
 from soe_lib.divergence.facts import facts_of
 from soe_lib.divergence.orders import past_due
 from soe_lib.impact.attribution import attribute, no_causes, no_disruptions
+from soe_lib.impact.birth import shortfall_split
 from soe_lib.impact.functions import by_function, shipments_without_goods
+from soe_lib.impact.noise import known_ratios
 from soe_lib.impact.orders import order_impact, summed_by
 from soe_lib.impact.reference import reference_of
 from soe_lib.impact.replay import Replay
@@ -42,6 +44,8 @@ class Impact:
         Whom to blame: one row per late line and cause (``impact.attribution.CAUSE_COLUMNS``).
     disruptions
         The week's disruptions with the days and money that each costs.
+    blocks
+        The lateness by demand change, supply, execution and infeasible at birth.
     promises
         How sure each promise is (``impact.promise.PROMISE_COLUMNS``, ``is_on_time_by_date``).
     reliability
@@ -62,6 +66,7 @@ class Impact:
     functions: dict[str, pd.DataFrame]
     causes: pd.DataFrame
     disruptions: pd.DataFrame
+    blocks: pd.DataFrame
     promises: pd.DataFrame
     reliability: pd.DataFrame
     total_late_cost: float
@@ -76,8 +81,8 @@ def assess_impact(run: Run) -> Impact:
     finished run is read, not computed.
 
     Written: ``order_impact``, ``impact_by_customer``, ``impact_by_family``, ``impact_by_clause``,
-    ``shipments_without_goods``, ``order_causes``, ``disruptions``, ``order_promises``,
-    ``promise_reliability`` and ``function_<role>_rows`` for each function.
+    ``shipments_without_goods``, ``order_causes``, ``shortfall_split``, ``disruptions``,
+    ``order_promises``, ``promise_reliability`` and ``function_<role>_rows`` for each function.
 
     Parameters
     ----------
@@ -132,6 +137,7 @@ def assess_impact(run: Run) -> Impact:
         "order_promises": odds.promises,
         "promise_reliability": odds.reliability.bins,
         "order_causes": causes,
+        "shortfall_split": shortfall_split(causes),
         "disruptions": disruptions,
         "order_impact": orders,
         "impact_by_customer": customers,
@@ -161,6 +167,7 @@ def read_impact(run: Run) -> Impact:
         "impact_by_clause",
         "shipments_without_goods",
         "order_causes",
+        "shortfall_split",
         "disruptions",
         "order_promises",
         "promise_reliability",
@@ -179,6 +186,7 @@ def _impact(tables: dict[str, pd.DataFrame], words: dict[str, Any]) -> Impact:
         functions={role: tables[f"function_{role}_rows"] for role in FUNCTIONS},
         causes=tables["order_causes"],
         disruptions=tables["disruptions"],
+        blocks=tables["shortfall_split"],
         promises=tables["order_promises"],
         reliability=tables["promise_reliability"],
         total_late_cost=float(words["late_cost"]),
@@ -199,11 +207,12 @@ def _blamed(
     new = pegging[pegging["is_new"].astype(bool)]
     keys = ["order_id", "line_id"]
     is_new = pd.MultiIndex.from_frame(orders[keys]).isin(pd.MultiIndex.from_frame(new[keys]))
-    params = run.params.impact
+    params, since = run.params.impact, run.as_of - pd.Timedelta(days=CYCLE_DAYS)
+    facts = facts_of(run.tables, run.as_of, run.params, time_zone=run.snapshot.site_time_zone)
     found = attribute(
         projection,
         run.tables,
-        reference_of(run.tables, run.as_of, run.as_of - pd.Timedelta(days=CYCLE_DAYS)),
+        reference_of(run.tables, run.as_of, since, known_ratios(facts, since)),
         orders[[*keys, "late_cost"]].assign(has_new_supply=is_new),
         exact_up_to=params.exact_up_to,
         pairs=params.drawn_orders,

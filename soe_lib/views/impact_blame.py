@@ -24,7 +24,29 @@ def blame_blocks(run: Run, impact: Impact) -> list[Block]:
         return []
     said = str(run.words("impact").get("blame", ""))
     blocks: list[Block] = [Sentences("Why", (said,))] if said else []
-    return [*blocks, _disruptions(run, impact), _lines(run, impact), _how(run, impact)]
+    return [
+        *blocks,
+        _blocks(run, impact),
+        _disruptions(run, impact),
+        _lines(run, impact),
+        _how(run, impact),
+    ]
+
+
+def _blocks(run: Run, impact: Impact) -> Grid:
+    rows = impact.blocks
+    currency = currency_of(run)
+    shown = pd.DataFrame(
+        {
+            "block": rows["block"],
+            "lines later": rows["num_lines"],
+            "days, all lines": rows["late_days"].round(1),
+            "share %": rows["share_pct"].round(0),
+        }
+    )
+    if currency and impact.total_late_cost > 0:
+        shown[f"cost {currency}"] = rows["late_cost"].round(0)
+    return Grid(shown, title="Was the plan ever feasible?", table="shortfall_split", rows=4)
 
 
 def _disruptions(run: Run, impact: Impact) -> Grid:
