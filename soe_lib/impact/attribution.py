@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -190,7 +191,7 @@ def no_disruptions() -> pd.DataFrame:
     numbers = {"size": float, "late_minutes": float, "late_cost": float, "num_lines": "int64"}
     texts = {name: "str" for name in COLUMNS if name != "size"}
     names = [*COLUMNS, "late_minutes", "late_cost", "num_lines"]
-    kinds = {**texts, **numbers}
+    kinds: dict[str, Any] = {**texts, **numbers}
     return pd.DataFrame({name: pd.Series(dtype=kinds[name]) for name in names})
 
 

@@ -4,8 +4,8 @@ The observed disruptions of the cycle, each with what would be otherwise without
 What is worse now than the plan of the last cycle said is a disruption: a stop, a late or short
 purchase, scrap above the usual, people missing, an order that grew, came new or was pulled in, work
 that is behind. What went better than planned is taken as given. Work that is behind on a resource
-is split over its observed causes: scrap of the operation itself, then the stops and missing people of
-the resource and what its standard rate was known to be too fast by, in proportion to the minutes
+is split over its observed causes: scrap of the operation itself, then the stops and missing people
+of the resource and what its standard rate was known to be too fast by, in proportion to the minutes
 that they took; the rest is the work order's.
 """
 
@@ -22,7 +22,8 @@ from soe_lib.impact.late_supply import late_supply
 from soe_lib.impact.players import DEMAND_QTY, FACTS, ON_HAND, RUN, Found
 from soe_lib.impact.reference import Reference
 from soe_lib.impact.replay import Replay
-from soe_lib.schedule.clock import build_clock, worked_at
+from soe_lib.impact.rows import rows_of
+from soe_lib.schedule.clock import Clock, build_clock, worked_at
 from soe_lib.tables import TABLES
 
 COLUMNS = ("disruption_id", "kind", "function", "object_type", "object_id", "size", "unit")
@@ -168,13 +169,13 @@ def _behind(
     rows: Mapping[str, pd.DataFrame],
     reference: Reference,
     stops: pd.DataFrame,
-    clock: object,
+    clock: Clock,
 ) -> None:
     """Work that should be done or further: what is left beyond plan, by cause."""
     problem = replay.problem
     if not problem.num_operations:
         return
-    offset, spans = clock.offset, clock.spans  # type: ignore[attr-defined]
+    offset, spans = clock.offset, clock.spans
     window = reference.planned_window(problem)
     run = replay.facts.run[: problem.num_operations]
     begin, end = window[:, 0], window[:, 1]
@@ -226,7 +227,7 @@ def _short_lots(
 ) -> None:
     """Lots that ended short since the last plan: what is missing beyond the usual scrap."""
     place = {item: k for k, item in enumerate(replay.problem.item_ids)}
-    for row in reference.short_lots(rows).itertuples(index=False):
+    for row in rows_of(reference.short_lots(rows)):
         if row.item_id in place:
             player = found.player("scrap", str(row.resource_id), float(row.missing_qty), "uom")
             found.undo(ON_HAND, player, place[row.item_id], float(row.missing_qty))
@@ -249,7 +250,7 @@ def _open_stops(
     """Stops that still close a resource; one player with what they took so far."""
     place = {name: k for k, name in enumerate(replay.problem.resource_ids)}
     cut, owner = [], []
-    for row in stops[stops["until_minutes"] > 0].itertuples(index=False):
+    for row in rows_of(stops[stops["until_minutes"] > 0]):
         if row.resource_id not in place:
             continue
         hours = float(row.until_minutes) / 60

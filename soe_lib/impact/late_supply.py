@@ -10,6 +10,7 @@ import pandas as pd
 from soe_lib.impact.players import ON_HAND, SUPPLY_AT, SUPPLY_QTY, Found
 from soe_lib.impact.reference import Reference
 from soe_lib.impact.replay import Replay
+from soe_lib.impact.rows import rows_of
 from soe_lib.schedule import Problem
 
 _KEY = ["po_id", "line_id"]
@@ -25,7 +26,7 @@ def late_supply(
     before = _known_before(rows, reference)
     lines = lines.merge(before, on=_KEY, how="left")
     problem = replay.problem
-    for k, row in enumerate(lines.itertuples(index=False)):
+    for k, row in enumerate(rows_of(lines)):
         if row.ordered_at > reference.since:
             continue
         name = f"{row.po_id}/{row.line_id}"
@@ -64,7 +65,7 @@ def supply_lines(problem: Problem, rows: Mapping[str, pd.DataFrame]) -> pd.DataF
     minutes = (eta - problem.as_of).dt.total_seconds() / 60
     exact = lines["eta_at"].notna() & (minutes > 0)
     found = lines.assign(
-        item=items.get_indexer(lines["item_id"]),
+        item=items.get_indexer(pd.Index(lines["item_id"])),
         at=np.where(exact, minutes, minutes.clip(1440.0)),
         qty=np.minimum(lines["ordered_qty"] - received, confirmed),
         received_qty=received,
@@ -98,7 +99,7 @@ def _short_receipts(
     fresh = fresh[fresh["rejected_qty"].fillna(0) > 0]
     item = rows["purchase_order_line"].drop_duplicates(_KEY)[[*_KEY, "item_id"]]
     place = {name: k for k, name in enumerate(replay.problem.item_ids)}
-    for row in fresh.merge(item, on=_KEY).itertuples(index=False):
+    for row in rows_of(fresh.merge(item, on=_KEY)):
         if row.item_id in place:
             name = f"{row.po_id}/{row.line_id}"
             player = found.player("supplier_short", name, float(row.rejected_qty), "uom")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from soe_lib.impact.rows import rows_of
 from soe_lib.schedule import Problem
 from soe_lib.schedule.calendar import build_calendar
 from soe_lib.schedule.problem import NEVER, Calendar
@@ -172,7 +173,7 @@ class Reference:
         lost = minutes * (1 - short["actual_headcount"] / short["planned_headcount"])
         summed = lost.groupby([short["site_id"], short["skill_code"]]).sum()
         found: dict[str, list[tuple[str, float]]] = {}
-        for row in rows["resource"].itertuples(index=False):
+        for row in rows_of(rows["resource"]):
             taken = summed.get((row.site_id, row.skill_code))
             if taken is not None:
                 found[str(row.resource_id)] = [(f"{row.site_id} {row.skill_code}", float(taken))]
@@ -251,7 +252,7 @@ def _open_minutes(stops: pd.DataFrame, calendar: pd.DataFrame) -> np.ndarray:
     shifts = calendar[calendar["calendar_kind"].isin(OPEN_KINDS)]
     by_resource = dict(tuple(shifts.groupby("resource_id")[["start_at", "end_at"]]))
     found = np.zeros(len(stops))
-    for k, row in enumerate(stops.itertuples(index=False)):
+    for k, row in enumerate(rows_of(stops)):
         own = by_resource.get(row.resource_id)
         if own is None:
             found[k] = (row.end_at - row.start_at).total_seconds() / 60

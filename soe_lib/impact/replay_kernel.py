@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="assignment, no-untyped-def"
 """
 Many replays of one sequence under different facts: the semantics of ``schedule.timing``, faster.
 

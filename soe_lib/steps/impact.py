@@ -19,6 +19,7 @@ from soe_lib.impact.replay import Replay
 from soe_lib.impact.words import blame_sentence
 from soe_lib.run import Run
 from soe_lib.steps.divergence import CYCLE_DAYS
+from soe_lib.steps.menu import menu_of
 from soe_lib.steps.odds import odds_of
 from soe_lib.steps.projected import check_same, projection_of
 from soe_lib.tables import TABLES
@@ -44,6 +45,8 @@ class Impact:
         Whom to blame: one row per late line and cause (``impact.attribution.CAUSE_COLUMNS``).
     disruptions
         The week's disruptions with the days and money that each costs.
+    menu
+        Levers that reach each late line, price and last moment (``steps.menu.MENU_COLUMNS``).
     blocks
         The lateness by demand change, supply, execution and infeasible at birth.
     promises
@@ -66,6 +69,7 @@ class Impact:
     functions: dict[str, pd.DataFrame]
     causes: pd.DataFrame
     disruptions: pd.DataFrame
+    menu: pd.DataFrame
     blocks: pd.DataFrame
     promises: pd.DataFrame
     reliability: pd.DataFrame
@@ -81,8 +85,9 @@ def assess_impact(run: Run) -> Impact:
     finished run is read, not computed.
 
     Written: ``order_impact``, ``impact_by_customer``, ``impact_by_family``, ``impact_by_clause``,
-    ``shipments_without_goods``, ``order_causes``, ``shortfall_split``, ``disruptions``,
-    ``order_promises``, ``promise_reliability`` and ``function_<role>_rows`` for each function.
+    ``shipments_without_goods``, ``interventions``, ``order_causes``, ``shortfall_split``,
+    ``disruptions``, ``order_promises``, ``promise_reliability`` and ``function_<role>_rows`` for
+    each function.
 
     Parameters
     ----------
@@ -130,12 +135,15 @@ def assess_impact(run: Run) -> Impact:
     }
     headline = _headline(run, customers, late, figures)
     projection = projection_of(run)
-    causes, disruptions, figures["blame"] = _blamed(run, projection, promises, orders)
-    odds = odds_of(run, projection)
+    replay = projection.replay if projection else None
+    causes, disruptions, figures["blame"] = _blamed(run, replay, promises, orders)
+    odds = odds_of(run, replay)
+    menu = menu_of(run, replay, projection.schedule if projection else None)
     figures.update(odds=odds.sentence, num_outcomes=odds.reliability.num_outcomes)
     tables = {
         "order_promises": odds.promises,
         "promise_reliability": odds.reliability.bins,
+        "interventions": menu,
         "order_causes": causes,
         "shortfall_split": shortfall_split(causes),
         "disruptions": disruptions,
@@ -166,6 +174,7 @@ def read_impact(run: Run) -> Impact:
         "impact_by_family",
         "impact_by_clause",
         "shipments_without_goods",
+        "interventions",
         "order_causes",
         "shortfall_split",
         "disruptions",
@@ -186,6 +195,7 @@ def _impact(tables: dict[str, pd.DataFrame], words: dict[str, Any]) -> Impact:
         functions={role: tables[f"function_{role}_rows"] for role in FUNCTIONS},
         causes=tables["order_causes"],
         disruptions=tables["disruptions"],
+        menu=tables["interventions"],
         blocks=tables["shortfall_split"],
         promises=tables["order_promises"],
         reliability=tables["promise_reliability"],

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from soe_lib.divergence.projection import projected_problem
 from soe_lib.impact.replay import Replay, replay_of
 from soe_lib.run import Run, RunError
-from soe_lib.schedule import right_shift
+from soe_lib.schedule import Schedule, right_shift
 
 TOLERANCE_DAYS = 2 / 86_400
 """Instants of tables are whole seconds. [days]"""
 
 
-def projection_of(run: Run) -> Replay | None:
+@dataclass(frozen=True)
+class Projected:
+    """The projection of a run as a schedule and as a replay."""
+
+    schedule: Schedule
+    replay: Replay
+
+
+def projection_of(run: Run) -> Projected | None:
     """
     Return the projection of a run, built anew from its snapshot; None where it is off.
 
@@ -27,7 +37,8 @@ def projection_of(run: Run) -> Replay | None:
         return None
     zone = run.snapshot.site_time_zone
     problem = projected_problem(run.tables, run.as_of, run.params, zone)
-    return replay_of(problem, right_shift(problem))
+    schedule = right_shift(problem)
+    return Projected(schedule, replay_of(problem, schedule))
 
 
 def check_same(run: Run, projection: Replay, promises: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from soe_lib.steps.impact import Impact
 from soe_lib.views.blocks import Block, Grid, Note, Sentences
 from soe_lib.views.facts_of_run import plural
 from soe_lib.views.page import currency_of
-from soe_lib.views.short_words import short_day
+from soe_lib.views.short_words import by_when, short_day
 
 ROWS = 12
 KEYS = ["order_id", "line_id"]
@@ -152,3 +152,35 @@ def odds_blocks(run: Run, impact: Impact) -> list[Block]:
             )
         )
     return blocks
+
+
+def menu_blocks(run: Run, impact: Impact) -> list[Block]:
+    """Return what can still be done, the lever that expires first first."""
+    if impact.menu.empty:
+        return []
+    levers = impact.menu.drop_duplicates(["lever", "object_id"])
+    levers = levers.sort_values(
+        ["act_by_at", "num_lines", "object_id"], ascending=[True, False, True], kind="stable"
+    )
+    shown = pd.DataFrame(
+        {
+            "what can be done": levers["what"],
+            "until": [by_when(at, run) for at in levers["act_by_at"]],
+            "late lines it reaches": levers["num_lines"],
+        }
+    )
+    if currency_of(run):
+        shown[f"price {currency_of(run)}"] = levers["cost"].round(0)
+    return [
+        Grid(
+            shown,
+            title=f"The menu: {plural(len(levers), 'lever')} that reach a late line, first to "
+            "expire first",
+            table="interventions",
+            rows=ROWS,
+        ),
+        Note(
+            "A lever here exists and reaches work, material or lots of the line; whether it pays "
+            "is what step 3 computes, with a schedule. The table lists the levers line by line."
+        ),
+    ]
