@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEEK_ARGS ?=
 
-.PHONY: week daily meet lab test lint format demo bench-engine bench-detection clean help
+.PHONY: week daily meet lab test lint format demo bench-engine bench-promises bench-detection clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ FIRST_SEED ?= 900
 SEEDS ?= 30
 bench-detection: $(VENV)/.installed-test ## precision and recall of the detectors on plants that they have not seen
 	$(BIN)/python -m tests.benchmarks.detection --first-seed $(FIRST_SEED) --seeds $(SEEDS)
+
+bench-promises: $(VENV)/.installed-test ## how fast promises are replayed, and how right they were
+	$(BIN)/python -m tests.benchmarks.promises --demo --adventureworks $${SOE_REAL_DATA:-../shared/data}
 
 format: $(VENV)/.installed-test ## let ruff put the code in order
 	$(BIN)/ruff check --fix .

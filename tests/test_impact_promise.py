@@ -215,3 +215,10 @@ def test_real_suppliers_out_of_sample(
     assert found["shrunken"] == pytest.approx(shrunken, abs=0.001)
     assert found["shrunken"] < found["alone"]
     assert score.num_outcomes == count
+
+
+def test_benchmark_runs_small() -> None:
+    """Tests that the benchmark of promises prints its line on a small plant."""
+    from tests.benchmarks.promises import speed
+
+    assert speed(30, 5).startswith("5 replications over ")
