@@ -55,6 +55,8 @@ OBJECT_OF = {
     "order_pulled_in": "order_line",
 }
 LEAST_MINUTES = 1.0
+MOST_OF_KIND = 15
+"""Disruptions of a kind beyond which the smallest count as one: nobody reads three hundred."""
 NOT_NEGATIVE = frozenset({RUN, DEMAND_QTY})
 
 
@@ -268,6 +270,8 @@ def _ordered(
     found: Found, cut: np.ndarray, owner: np.ndarray, offset: np.ndarray, span: np.ndarray
 ) -> Disruptions:
     """Put players in the order of kind and name, so that results do not hang on the search."""
+    merged = found.merge_small(MOST_OF_KIND)
+    number = np.array([merged[k] for k in range(len(merged))], np.int64)
     kinds = list(FUNCTION_OF)
     order = sorted(
         range(len(found.rows)), key=lambda k: (kinds.index(found.rows[k][0]), found.rows[k][1])
@@ -283,9 +287,11 @@ def _ordered(
     )
     texts = dict.fromkeys([name for name in COLUMNS if name != "size"], "str")
     toggle = np.array(found.toggle, np.int64).reshape(-1, 3)
-    toggle[:, 1] = new[toggle[:, 1]]
+    if len(toggle):
+        toggle[:, 1] = new[number[toggle[:, 1]]]
     owner = owner.copy()
-    owner[:, 0] = new[owner[:, 0]]
+    if len(owner):
+        owner[:, 0] = new[number[owner[:, 0]]]
     return Disruptions(
         table.astype({**texts, "size": float}),
         toggle,

@@ -17,8 +17,9 @@ def promise_outcomes(
     """
     Return whether each forecast promise was kept, as far as it is known.
 
-    A promise is kept when the whole line left by the instant at which it was due then. A line that
-    is still open after it is broken; a cancelled line, one that the feed no longer has or one that
+    A promise is kept when the whole line left by the end of the day (UTC) on which it was due then:
+    what is ready by the cut-off is loaded and issued after it. A line that is still open after that
+    day is broken; a cancelled line, one that the feed no longer has or one that
     is not due yet is not known.
 
     Parameters
@@ -48,8 +49,9 @@ def promise_outcomes(
     left = found["left_at"].fillna(found["issued_at"])
     is_known = found["is_open"].notna() & ~found["is_cancelled"].eq(True)
     is_open = found["is_open"].eq(True)
-    kept = ~is_open & left.notna() & (left <= found["due_at"])
-    broken = (is_open & (found["due_at"] < as_of)) | (~is_open & (left > found["due_at"]))
+    limit = found["due_at"].dt.floor("D") + pd.Timedelta(days=1)
+    kept = ~is_open & left.notna() & (left < limit)
+    broken = (is_open & (limit <= as_of)) | (~is_open & (left >= limit))
     outcome = pd.Series(pd.NA, index=found.index, dtype="boolean")
     outcome = outcome.mask(is_known & kept, True).mask(is_known & broken, False)
     return forecasts.assign(is_on_time=outcome.to_numpy())
