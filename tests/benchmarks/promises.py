@@ -163,12 +163,13 @@ def _report(name: str, chance: pd.Series, outcome: pd.Series, dated: pd.Series) 
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--orders", type=int, default=2600)
+    parser.add_argument("--orders", type=int, default=2600, help="0: no timing")
     parser.add_argument("--replications", type=int, default=REPLICATIONS)
     parser.add_argument("--adventureworks", type=Path, default=None, metavar="DATA")
     parser.add_argument("--demo", action="store_true")
     arguments = parser.parse_args()
-    print(speed(arguments.orders, arguments.replications))
+    if arguments.orders:
+        print(speed(arguments.orders, arguments.replications))
     if arguments.demo:
         demo(arguments.replications)
     if arguments.adventureworks is not None:
