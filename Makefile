@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEEK_ARGS ?=
 
-.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-events clean help
+.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-events bench-promises clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ bench-detection: $(VENV)/.installed-test ## precision and recall of the detector
 
 bench-events: $(VENV)/.installed-test ## seconds and memory of detection over ten million shop-floor events
 	$(BIN)/python -m tests.benchmarks.events --events 10000000
+
+bench-promises: $(VENV)/.installed-test ## how fast promises are replayed, and how right they were
+	$(BIN)/python -m tests.benchmarks.promises --demo --adventureworks $${SOE_REAL_DATA:-../shared/data}
 
 format: $(VENV)/.installed-test ## let ruff put the code in order
 	$(BIN)/ruff check --fix .

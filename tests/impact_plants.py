@@ -17,8 +17,10 @@ from soe_lib.impact.players import (
     SUPPLY_AT,
     SUPPLY_QTY,
 )
-from soe_lib.impact.replay import Replay, replay_of
-from soe_lib.schedule import Problem, build_problem, dispatch, right_shift
+from soe_lib.impact.replay import Replay, replay
+from soe_lib.schedule import Problem, build_problem, dispatch
+from soe_lib.schedule.plan import new_plan, place_published
+from soe_lib.schedule.solve import published_floor
 from tests.small_plants import AS_OF, small_plant, typed_table
 
 KINDS = (RUN, RUN, RUN, SUPPLY_AT, SUPPLY_QTY, ON_HAND, DEMAND_QTY, DEMAND_DUE, LOT_QTY)
@@ -96,7 +98,9 @@ def _base(seed: int) -> Problem:
 def replayed_plant(seed: int) -> Replay:
     """Return the projection of such a plant."""
     problem = published_plant(seed)
-    return replay_of(problem, right_shift(problem))
+    plan = new_plan(problem)
+    place_published(problem, plan)
+    return replay(problem, plan, published_floor(problem, plan))
 
 
 def random_disruptions(replay: Replay, seed: int, count: int) -> Disruptions:

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from soe_lib.impact.disruptions import (
+    COLUMNS,
     Disruptions,
     clock_with,
     facts_without,
@@ -179,6 +181,20 @@ def play(
     return shapley(value, relevant, exact_up_to=exact_up_to, pairs=pairs, seed=seed)
 
 
+def no_causes() -> pd.DataFrame:
+    """Return the table of causes without a row."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in CAUSE_COLUMNS.items()})
+
+
+def no_disruptions() -> pd.DataFrame:
+    """Return the table of disruptions without a row."""
+    numbers = {"size": float, "late_minutes": float, "late_cost": float, "num_lines": "int64"}
+    texts = {name: "str" for name in COLUMNS if name != "size"}
+    names = [*COLUMNS, "late_minutes", "late_cost", "num_lines"]
+    kinds: dict[str, Any] = {**texts, **numbers}
+    return pd.DataFrame({name: pd.Series(dtype=kinds[name]) for name in names})
+
+
 def _causes(
     replay: Replay,
     disruptions: Disruptions,
@@ -226,7 +242,7 @@ def _causes(
             )
         )
     if not parts:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in CAUSE_COLUMNS.items()})
+        return no_causes()
     every = pd.concat(parts, ignore_index=True)[list(CAUSE_COLUMNS)]
     return every.astype(CAUSE_COLUMNS)
 

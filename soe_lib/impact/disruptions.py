@@ -4,8 +4,9 @@ The observed disruptions of the cycle, each with what would be otherwise without
 What is worse now than the plan of the last cycle said is a disruption: a stop, a late or short
 purchase, scrap above the usual, people missing, an order that grew, came new or was pulled in, work
 that is behind. What went better than planned is taken as given. Work that is behind on a resource
-is split over its observed causes: scrap of the operation itself, then the stops and the missing
-people of the resource in proportion to the minutes that they took, the rest is the work order's.
+is split over its observed causes: scrap of the operation itself, then the stops and missing people
+of the resource and what its standard rate was known to be too fast by, in proportion to the minutes
+that they took; the rest is the work order's.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from soe_lib.impact.late_supply import late_supply
 from soe_lib.impact.players import DEMAND_QTY, FACTS, ON_HAND, RUN, Found
 from soe_lib.impact.reference import Reference
 from soe_lib.impact.replay import Replay
-from soe_lib.schedule.clock import build_clock, worked_at
+from soe_lib.impact.rows import rows_of
+from soe_lib.schedule.clock import Clock, build_clock, worked_at
 from soe_lib.tables import TABLES
 
 COLUMNS = ("disruption_id", "kind", "function", "object_type", "object_id", "size", "unit")
@@ -29,6 +31,7 @@ FUNCTION_OF = {
     "stop": "operations",
     "scrap": "operations",
     "absence": "operations",
+    "optimistic_rate": "operations",
     "work_order_delay": "operations",
     "supplier_late": "procurement",
     "supplier_short": "procurement",
@@ -42,6 +45,7 @@ OBJECT_OF = {
     "stop": "resource",
     "scrap": "resource",
     "absence": "site_skill",
+    "optimistic_rate": "resource",
     "work_order_delay": "work_order",
     "supplier_late": "purchase_order_line",
     "supplier_short": "purchase_order_line",
@@ -51,6 +55,8 @@ OBJECT_OF = {
     "order_pulled_in": "order_line",
 }
 LEAST_MINUTES = 1.0
+MOST_OF_KIND = 15
+"""Disruptions of a kind beyond which the smallest count as one: nobody reads three hundred."""
 NOT_NEGATIVE = frozenset({RUN, DEMAND_QTY})
 
 
@@ -165,13 +171,13 @@ def _behind(
     rows: Mapping[str, pd.DataFrame],
     reference: Reference,
     stops: pd.DataFrame,
-    clock: object,
+    clock: Clock,
 ) -> None:
     """Work that should be done or further: what is left beyond plan, by cause."""
     problem = replay.problem
     if not problem.num_operations:
         return
-    offset, spans = clock.offset, clock.spans  # type: ignore[attr-defined]
+    offset, spans = clock.offset, clock.spans
     window = reference.planned_window(problem)
     run = replay.facts.run[: problem.num_operations]
     begin, end = window[:, 0], window[:, 1]
@@ -197,6 +203,8 @@ def _behind(
             for event, minutes in reference.stopped(stops, resource)
         ]
         causes += [("absence", name, minutes) for name, minutes in absent.get(resource, ())]
+        slow = reference.optimistic_minutes(rows, resource)
+        causes += [("optimistic_rate", resource, slow)] if slow >= LEAST_MINUTES else []
         known = sum(minutes for _, _, minutes in causes)
         scale = min(1.0, total / known) / max(total, 1e-9) if known > 0 else 0.0
         for kind, name, minutes in causes:
@@ -221,7 +229,7 @@ def _short_lots(
 ) -> None:
     """Lots that ended short since the last plan: what is missing beyond the usual scrap."""
     place = {item: k for k, item in enumerate(replay.problem.item_ids)}
-    for row in reference.short_lots(rows).itertuples(index=False):
+    for row in rows_of(reference.short_lots(rows)):
         if row.item_id in place:
             player = found.player("scrap", str(row.resource_id), float(row.missing_qty), "uom")
             found.undo(ON_HAND, player, place[row.item_id], float(row.missing_qty))
@@ -244,7 +252,7 @@ def _open_stops(
     """Stops that still close a resource; one player with what they took so far."""
     place = {name: k for k, name in enumerate(replay.problem.resource_ids)}
     cut, owner = [], []
-    for row in stops[stops["until_minutes"] > 0].itertuples(index=False):
+    for row in rows_of(stops[stops["until_minutes"] > 0]):
         if row.resource_id not in place:
             continue
         hours = float(row.until_minutes) / 60
@@ -262,6 +270,8 @@ def _ordered(
     found: Found, cut: np.ndarray, owner: np.ndarray, offset: np.ndarray, span: np.ndarray
 ) -> Disruptions:
     """Put players in the order of kind and name, so that results do not hang on the search."""
+    merged = found.merge_small(MOST_OF_KIND)
+    number = np.array([merged[k] for k in range(len(merged))], np.int64)
     kinds = list(FUNCTION_OF)
     order = sorted(
         range(len(found.rows)), key=lambda k: (kinds.index(found.rows[k][0]), found.rows[k][1])
@@ -277,9 +287,11 @@ def _ordered(
     )
     texts = dict.fromkeys([name for name in COLUMNS if name != "size"], "str")
     toggle = np.array(found.toggle, np.int64).reshape(-1, 3)
-    toggle[:, 1] = new[toggle[:, 1]]
+    if len(toggle):
+        toggle[:, 1] = new[number[toggle[:, 1]]]
     owner = owner.copy()
-    owner[:, 0] = new[owner[:, 0]]
+    if len(owner):
+        owner[:, 0] = new[number[owner[:, 0]]]
     return Disruptions(
         table.astype({**texts, "size": float}),
         toggle,

@@ -24,11 +24,13 @@ def _compiler(**options: Any) -> Any:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
 
+    settings: dict[str, Any] = {"cache": True, "_nrt": False, **options}
+
     def decorate(function: Any) -> Any:
         before = numba.config.CACHE_DIR
         numba.config.CACHE_DIR = str(folder) if folder is not None else before
         try:
-            return numba.njit(cache=True, _nrt=False, **options)(function)
+            return numba.njit(**settings)(function)
         finally:
             numba.config.CACHE_DIR = before
 

@@ -10,6 +10,8 @@ import pandas as pd
 from soe_lib.impact.players import ON_HAND, SUPPLY_AT, SUPPLY_QTY, Found
 from soe_lib.impact.reference import Reference
 from soe_lib.impact.replay import Replay
+from soe_lib.impact.rows import rows_of
+from soe_lib.schedule import Problem
 
 _KEY = ["po_id", "line_id"]
 LEAST_LATE_MINUTES = 0.9 * 1440
@@ -20,11 +22,11 @@ def late_supply(
     found: Found, replay: Replay, rows: Mapping[str, pd.DataFrame], reference: Reference
 ) -> None:
     """Add the purchases that slipped, were cut or arrived with rejects to the disruptions."""
-    lines = supply_lines(replay, rows)
+    lines = supply_lines(replay.problem, rows)
     before = _known_before(rows, reference)
     lines = lines.merge(before, on=_KEY, how="left")
     problem = replay.problem
-    for k, row in enumerate(lines.itertuples(index=False)):
+    for k, row in enumerate(rows_of(lines)):
         if row.ordered_at > reference.since:
             continue
         name = f"{row.po_id}/{row.line_id}"
@@ -44,7 +46,7 @@ def late_supply(
     _short_receipts(found, replay, rows, reference)
 
 
-def supply_lines(replay: Replay, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def supply_lines(problem: Problem, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     Return the purchase order line behind each dated receipt of the problem, in its order.
 
@@ -53,7 +55,6 @@ def supply_lines(replay: Replay, rows: Mapping[str, pd.DataFrame]) -> pd.DataFra
     ValueError
         When they do not match: the problem was built from other tables.
     """
-    problem = replay.problem
     lines = rows["purchase_order_line"]
     items = pd.Index(problem.item_ids)
     lines = lines[(lines["status"] == "open") & lines["item_id"].isin(items)]
@@ -64,7 +65,7 @@ def supply_lines(replay: Replay, rows: Mapping[str, pd.DataFrame]) -> pd.DataFra
     minutes = (eta - problem.as_of).dt.total_seconds() / 60
     exact = lines["eta_at"].notna() & (minutes > 0)
     found = lines.assign(
-        item=items.get_indexer(lines["item_id"]),
+        item=items.get_indexer(pd.Index(lines["item_id"])),
         at=np.where(exact, minutes, minutes.clip(1440.0)),
         qty=np.minimum(lines["ordered_qty"] - received, confirmed),
         received_qty=received,
@@ -98,7 +99,7 @@ def _short_receipts(
     fresh = fresh[fresh["rejected_qty"].fillna(0) > 0]
     item = rows["purchase_order_line"].drop_duplicates(_KEY)[[*_KEY, "item_id"]]
     place = {name: k for k, name in enumerate(replay.problem.item_ids)}
-    for row in fresh.merge(item, on=_KEY).itertuples(index=False):
+    for row in rows_of(fresh.merge(item, on=_KEY)):
         if row.item_id in place:
             name = f"{row.po_id}/{row.line_id}"
             player = found.player("supplier_short", name, float(row.rejected_qty), "uom")

@@ -223,9 +223,14 @@ def one(s, d, w, out, spare, way, horizon):
 @unlocked
 def replays(
     s, d, w, spare, run, begun, supply_at, supply_qty, on_hand, people, lot_qty, demand_qty,
-    demand_due, way, horizon, out, ends,
+    demand_due, way, horizon, out, ends, lot_end,
 ):  # fmt: skip
-    """Replay once per row of facts; ``ends`` gets the way to peg and the end of each replay."""
+    """
+    Replay once per row of facts.
+
+    ``ends`` gets the way to peg, the end and the lines that skipped ahead of each replay,
+    ``lot_end`` when each lot is done. [min]
+    """
     for k in range(len(out)):
         copy(d.run, run[k])
         copy(d.begun, begun[k])
@@ -245,3 +250,4 @@ def replays(
             last = max(last, d.demand_due[demand])
         ends[k, 1] = last
         ends[k, 2] = w.number[SKIPPED]
+        copy(lot_end[k], w.lacking)

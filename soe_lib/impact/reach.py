@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from soe_lib.impact.disruptions import Disruptions
@@ -50,7 +52,7 @@ class Graph:
         on = s.op_i[:, MACHINE] >= 0
         for m in range(len(s.machine)):
             row = s.sequence[m, : s.count[m]].tolist()
-            for before, after in zip(row[:-1], row[1:], strict=True):
+            for before, after in itertools.pairwise(row):
                 self.next[before].append(after)
         total = np.bincount(s.need_item, s.need_qty, minlength=self.items)
         scarce = total > facts.on_hand + 1e-9

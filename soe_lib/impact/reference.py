@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from soe_lib.impact.rows import rows_of
 from soe_lib.schedule import Problem
 from soe_lib.schedule.calendar import build_calendar
 from soe_lib.schedule.problem import NEVER, Calendar
@@ -15,6 +16,8 @@ from soe_lib.schedule.problem import NEVER, Calendar
 OPEN_KINDS = ("shift", "overtime")
 LEAST_STOP_MINUTES = 5.0
 """Shorter stops are part of the running speed. [min]"""
+LEAST_EXCESS = 0.005
+"""Standard rates that are too fast by less are right."""
 _KEY = ["wo_id", "op_no", "split_no"]
 
 
@@ -33,13 +36,16 @@ class Reference:
         Schedule version that was published last by ``since``; the oldest known one where none was;
         empty where the feed publishes work order by work order.
     operations
-        Its operations: key, ``start_at``, ``end_at``.
+        Its operations: key, ``resource_id``, ``start_at``, ``end_at``.
+    ratios
+        Actual over standard run time by resource, as it was known then.
     """
 
     since: pd.Timestamp
     as_of: pd.Timestamp
     version_id: str
     operations: pd.DataFrame
+    ratios: Mapping[str, float] = field(default_factory=dict)
 
     def planned_window(self, problem: Problem) -> np.ndarray:
         """
@@ -113,6 +119,21 @@ class Reference:
         own = stops[(stops["resource_id"] == resource) & (stops["minutes"] > 0)]
         return list(zip(own["event"].tolist(), own["minutes"].tolist(), strict=True))
 
+    def optimistic_minutes(self, rows: Mapping[str, pd.DataFrame], resource: str) -> float:
+        """
+        Return what the standard rate of a resource was too fast by since the last cycle. [min]
+
+        What the last plan had it do in that time, times the excess that was known then.
+        """
+        excess = self.ratios.get(resource, 1.0) - 1
+        if excess <= LEAST_EXCESS:
+            return 0.0
+        own = self.operations[self.operations["resource_id"] == resource]
+        begin = own["start_at"].where(own["start_at"] >= self.since, self.since)
+        end = own["end_at"].where(own["end_at"] <= self.as_of, self.as_of)
+        inside = own.assign(start_at=begin, end_at=end)[begin < end]
+        return float(_open_minutes(inside, rows["resource_calendar"]).sum()) * excess
+
     def open_calendar(self, rows: Mapping[str, pd.DataFrame]) -> Calendar:
         """Return the calendar of all resources as it were without unplanned stops."""
         events = rows["downtime_event"]
@@ -152,7 +173,7 @@ class Reference:
         lost = minutes * (1 - short["actual_headcount"] / short["planned_headcount"])
         summed = lost.groupby([short["site_id"], short["skill_code"]]).sum()
         found: dict[str, list[tuple[str, float]]] = {}
-        for row in rows["resource"].itertuples(index=False):
+        for row in rows_of(rows["resource"]):
             taken = summed.get((row.site_id, row.skill_code))
             if taken is not None:
                 found[str(row.resource_id)] = [(f"{row.site_id} {row.skill_code}", float(taken))]
@@ -196,7 +217,10 @@ class Reference:
 
 
 def reference_of(
-    tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, since: pd.Timestamp
+    tables: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+    since: pd.Timestamp,
+    ratios: Mapping[str, float] | None = None,
 ) -> Reference:
     """
     Return the plan of the last cycle.
@@ -207,6 +231,8 @@ def reference_of(
         Canonical tables.
     as_of, since
         Instant of the snapshot and of the last cycle.
+    ratios
+        See :class:`Reference`; none: the standard rates are taken as right.
     """
     plan = tables["schedule_operation"]
     known = plan[(plan["published_at"] <= as_of) & (plan["status"] != "draft")]
@@ -216,8 +242,9 @@ def reference_of(
         before = instants[instants <= since]
         version = str(before.index[-1] if len(before) else instants.index[0])
         known = known[known["version_id"] == version]
-    columns = [*_KEY, "start_at", "end_at"]
-    return Reference(since, as_of, version, known[columns].reset_index(drop=True))
+    columns = [*_KEY, "resource_id", "start_at", "end_at"]
+    operations = known[columns].reset_index(drop=True)
+    return Reference(since, as_of, version, operations, ratios or {})
 
 
 def _open_minutes(stops: pd.DataFrame, calendar: pd.DataFrame) -> np.ndarray:
@@ -225,7 +252,7 @@ def _open_minutes(stops: pd.DataFrame, calendar: pd.DataFrame) -> np.ndarray:
     shifts = calendar[calendar["calendar_kind"].isin(OPEN_KINDS)]
     by_resource = dict(tuple(shifts.groupby("resource_id")[["start_at", "end_at"]]))
     found = np.zeros(len(stops))
-    for k, row in enumerate(stops.itertuples(index=False)):
+    for k, row in enumerate(rows_of(stops)):
         own = by_resource.get(row.resource_id)
         if own is None:
             found[k] = (row.end_at - row.start_at).total_seconds() / 60

@@ -48,12 +48,15 @@ class Replayed:
         Shape (replays,): end of the last operation or due instant. [min]
     has_skipped
         Shape (replays,): True where a blocked line had to skip ahead.
+    lot_end
+        Shape (replays, lots): end of each lot, NEVER where it is not made. [min]
     """
 
     lateness: np.ndarray
     way: np.ndarray
     end: np.ndarray
     has_skipped: np.ndarray
+    lot_end: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class Replay:
             When more people are held at once than there is room for.
         """
         out, ends = np.zeros((count, len(self.problem.demand_qty))), np.zeros((count, 3))
+        lot_end = np.zeros((count, len(self.still.lot_item)))
 
         def part(rows: range) -> int:
             low, high = rows[0], rows[-1] + 1
@@ -119,13 +123,23 @@ class Replay:
                 np.array(  # one type of array, so that the kernel is compiled once
                     facts[name][low:high]
                     if name in facts
-                    else np.broadcast_to(getattr(self.facts, name), (high - low, len(known)))
+                    else np.broadcast_to(getattr(self.facts, name), (high - low, len(known))),
+                    order="C",
                 )
                 for name, known in ((name, getattr(self.facts, name)) for name in VARIED)
             ]
             spare = np.zeros(out.shape[1])
             replays(
-                self.still, draw, work, spare, *own, way, horizon, out[low:high], ends[low:high]
+                self.still,
+                draw,
+                work,
+                spare,
+                *own,
+                way,
+                horizon,
+                out[low:high],
+                ends[low:high],
+                lot_end[low:high],
             )
             return int(work.number[OVERFLOW])
 
@@ -133,7 +147,7 @@ class Replay:
         with ThreadPoolExecutor(THREADS) as pool:
             if any(pool.map(part, pieces)):
                 raise ReplayError(f"more than {HELD_ROWS:,} working intervals hold people at once")
-        return Replayed(out, ends[:, 0].astype(np.int64), ends[:, 1], ends[:, 2] > 0)
+        return Replayed(out, ends[:, 0].astype(np.int64), ends[:, 1], ends[:, 2] > 0, lot_end)
 
     def with_facts(self, **facts: np.ndarray) -> Replay:
         """Return the replay with facts replaced for good."""

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="assignment, no-untyped-def"
 """
 Many replays of one sequence under different facts: the semantics of ``schedule.timing``, faster.
 
@@ -390,7 +390,7 @@ def simulate(s, d, w):
                 return
             continue
         o = w.order[m, w.head[m]]
-        at, begin, setup = _when(s, d, w, o, m)
+        at, begin, _ = _when(s, d, w, o, m)
         if at > w.candidate[m] + 1e-9:
             w.candidate[m] = at
             continue

@@ -15,6 +15,8 @@ from math import factorial
 
 import numpy as np
 
+MOST_REPLAYS = 2000
+"""Coalitions that are valued at most where orders are drawn; the standard error says the rest."""
 EXACT_UP_TO = 12
 """Relevant players up to which every coalition is valued; beyond, orders are sampled."""
 
@@ -92,6 +94,7 @@ def shapley(
     sampled = np.flatnonzero(~is_exact)
     if len(sampled):
         members = np.flatnonzero(relevant[:, sampled].any(axis=1))
+        pairs = max(2, min(pairs, MOST_REPLAYS // (2 * (len(members) + 1))))
         mean, spread = _sampled(value, players, members, pairs, seed)
         share[np.ix_(members, sampled)] = mean[:, sampled]
         error[np.ix_(members, sampled)] = spread[:, sampled]

@@ -8,6 +8,7 @@ WORDS = {
     "stop": "stop of {}",
     "scrap": "scrap on {}",
     "absence": "people missing, {}",
+    "optimistic_rate": "standard rate of {} too fast, as was known",
     "work_order_delay": "work order {} behind",
     "supplier_late": "purchase {} late",
     "supplier_short": "purchase {} short",

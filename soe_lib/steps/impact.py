@@ -9,9 +9,19 @@ import pandas as pd
 
 from soe_lib.divergence.facts import facts_of
 from soe_lib.divergence.orders import past_due
+from soe_lib.impact.attribution import attribute, no_causes, no_disruptions
+from soe_lib.impact.birth import shortfall_split
 from soe_lib.impact.functions import by_function, shipments_without_goods
+from soe_lib.impact.noise import known_ratios
 from soe_lib.impact.orders import order_impact, summed_by
+from soe_lib.impact.reference import reference_of
+from soe_lib.impact.replay import Replay
+from soe_lib.impact.words import blame_sentence
 from soe_lib.run import Run
+from soe_lib.steps.divergence import CYCLE_DAYS
+from soe_lib.steps.menu import menu_of
+from soe_lib.steps.odds import odds_of
+from soe_lib.steps.projected import check_same, projection_of
 from soe_lib.tables import TABLES
 from soe_lib.vocabulary import FUNCTIONS
 
@@ -31,6 +41,18 @@ class Impact:
         Planned shipments that leave without their goods.
     functions
         Rows of each function.
+    causes
+        Whom to blame: one row per late line and cause (``impact.attribution.CAUSE_COLUMNS``).
+    disruptions
+        The week's disruptions with the days and money that each costs.
+    menu
+        Levers that reach each late line, price and last moment (``steps.menu.MENU_COLUMNS``).
+    blocks
+        The lateness by demand change, supply, execution and infeasible at birth.
+    promises
+        How sure each promise is (``impact.promise.PROMISE_COLUMNS``, ``is_on_time_by_date``).
+    reliability
+        Reliability diagram of earlier runs (``impact.reliability.RELIABILITY_COLUMNS``).
     total_late_cost, total_margin_at_risk
         Sums over ``orders``. [money]
     is_projected
@@ -45,6 +67,12 @@ class Impact:
     clauses: pd.DataFrame
     shipments: pd.DataFrame
     functions: dict[str, pd.DataFrame]
+    causes: pd.DataFrame
+    disruptions: pd.DataFrame
+    menu: pd.DataFrame
+    blocks: pd.DataFrame
+    promises: pd.DataFrame
+    reliability: pd.DataFrame
     total_late_cost: float
     total_margin_at_risk: float
     is_projected: bool
@@ -57,7 +85,9 @@ def assess_impact(run: Run) -> Impact:
     finished run is read, not computed.
 
     Written: ``order_impact``, ``impact_by_customer``, ``impact_by_family``, ``impact_by_clause``,
-    ``shipments_without_goods`` and ``function_<role>_rows`` for each function.
+    ``shipments_without_goods``, ``interventions``, ``order_causes``, ``shortfall_split``,
+    ``disruptions``, ``order_promises``, ``promise_reliability`` and ``function_<role>_rows`` for
+    each function.
 
     Parameters
     ----------
@@ -104,7 +134,19 @@ def assess_impact(run: Run) -> Impact:
         "num_shipments_without_goods": len(shipments),
     }
     headline = _headline(run, customers, late, figures)
+    projection = projection_of(run)
+    replay = projection.replay if projection else None
+    causes, disruptions, figures["blame"] = _blamed(run, replay, promises, orders)
+    odds = odds_of(run, replay)
+    menu = menu_of(run, replay, projection.schedule if projection else None)
+    figures.update(odds=odds.sentence, num_outcomes=odds.reliability.num_outcomes)
     tables = {
+        "order_promises": odds.promises,
+        "promise_reliability": odds.reliability.bins,
+        "interventions": menu,
+        "order_causes": causes,
+        "shortfall_split": shortfall_split(causes),
+        "disruptions": disruptions,
         "order_impact": orders,
         "impact_by_customer": customers,
         "impact_by_family": families,
@@ -132,6 +174,12 @@ def read_impact(run: Run) -> Impact:
         "impact_by_family",
         "impact_by_clause",
         "shipments_without_goods",
+        "interventions",
+        "order_causes",
+        "shortfall_split",
+        "disruptions",
+        "order_promises",
+        "promise_reliability",
         *(f"function_{role}_rows" for role in FUNCTIONS),
     ]
     return _impact({name: run.read(name) for name in names}, run.words("impact"))
@@ -145,11 +193,43 @@ def _impact(tables: dict[str, pd.DataFrame], words: dict[str, Any]) -> Impact:
         clauses=tables["impact_by_clause"],
         shipments=tables["shipments_without_goods"],
         functions={role: tables[f"function_{role}_rows"] for role in FUNCTIONS},
+        causes=tables["order_causes"],
+        disruptions=tables["disruptions"],
+        menu=tables["interventions"],
+        blocks=tables["shortfall_split"],
+        promises=tables["order_promises"],
+        reliability=tables["promise_reliability"],
         total_late_cost=float(words["late_cost"]),
         total_margin_at_risk=float(words["margin_at_risk"]),
         is_projected=bool(words["is_projected"]),
         headline=str(words["headline"]),
     )
+
+
+def _blamed(
+    run: Run, projection: Replay | None, promises: pd.DataFrame, orders: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Attribute the projected lateness; nothing to attribute where nothing is projected."""
+    if projection is None:
+        return no_causes(), no_disruptions(), ""
+    check_same(run, projection, promises)
+    pegging = run.read("projected_pegging")
+    new = pegging[pegging["is_new"].astype(bool)]
+    keys = ["order_id", "line_id"]
+    is_new = pd.MultiIndex.from_frame(orders[keys]).isin(pd.MultiIndex.from_frame(new[keys]))
+    params, since = run.params.impact, run.as_of - pd.Timedelta(days=CYCLE_DAYS)
+    facts = facts_of(run.tables, run.as_of, run.params, time_zone=run.snapshot.site_time_zone)
+    found = attribute(
+        projection,
+        run.tables,
+        reference_of(run.tables, run.as_of, since, known_ratios(facts, since)),
+        orders[[*keys, "late_cost"]].assign(has_new_supply=is_new),
+        exact_up_to=params.exact_up_to,
+        pairs=params.drawn_orders,
+        seed=params.seed,
+    )
+    sentence = blame_sentence(found.causes, found.disruptions, run.snapshot.currency)
+    return found.causes, found.disruptions, sentence
 
 
 def _past_due(run: Run) -> pd.DataFrame:

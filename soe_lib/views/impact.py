@@ -23,6 +23,7 @@ from soe_lib.views.blocks import (
     tiles,
 )
 from soe_lib.views.facts_of_run import plural, rows_of
+from soe_lib.views.impact_blame import blame_blocks, menu_blocks, odds_blocks
 from soe_lib.views.page import Page, currency_of
 from soe_lib.views.short_words import by_when, short_day, with_tier
 from soe_lib.vocabulary import FUNCTIONS
@@ -47,8 +48,8 @@ def impact_page(run: Run, impact: Impact) -> Page:
     Returns
     -------
     Mapping
-        Blocks under ``headline``, ``tiles``, ``orders``, ``customers``, ``families``,
-        ``functions``.
+        Blocks under ``headline``, ``tiles``, ``orders``, ``blame``, ``menu``, ``odds``,
+        ``customers``, ``families``, ``functions``.
 
     Examples
     --------
@@ -59,6 +60,9 @@ def impact_page(run: Run, impact: Impact) -> Page:
         "headline": [Headline(impact.headline, _tone(impact))],
         "tiles": [_tiles(run, impact)],
         "orders": _orders(run, impact),
+        "blame": blame_blocks(run, impact),
+        "menu": menu_blocks(run, impact),
+        "odds": odds_blocks(run, impact),
         "customers": _summed(run, impact, "customer"),
         "families": _summed(run, impact, "family"),
         "functions": [block for name in FUNCTIONS for block in _function(run, impact, name)],

@@ -1,0 +1,54 @@
+"""Supplier delay distributions scored out of sample, by date: what would they have said before?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from soe_lib.impact.reliability import Reliability, reliability
+from soe_lib.impact.shrunken import fit_shrunken
+
+ALONE, SAME = 0.0, 1e9
+SCORE_COLUMNS = ("way", "strength", "mean_crps_days", "brier", "num_outcomes")
+
+
+def score_suppliers(
+    receipts: pd.DataFrame, split_at: pd.Timestamp
+) -> tuple[pd.DataFrame, Reliability]:
+    """
+    Learn delays from what was received by an instant and score them on what came later.
+
+    Parameters
+    ----------
+    receipts
+        ``supplier_id``, ``received_at``, ``late_days``.
+    split_at
+        Instant that ends the history.
+
+    Returns
+    -------
+    tuple
+        One row per way (each supplier alone, all the same, shrunken with the strength that the
+        history itself chose): ``SCORE_COLUMNS``, lower is better; and how reliable the shrunken
+        probability of being on time was.
+    """
+    before = receipts[receipts["received_at"] <= split_at]
+    after = receipts[receipts["received_at"] > split_at]
+    on_time = after["late_days"] <= 0
+    rows = []
+    chance = pd.Series(np.nan, index=after.index)
+    for way, strength in (("alone", ALONE), ("all the same", SAME), ("shrunken", None)):
+        fitted = fit_shrunken(
+            before["late_days"],
+            before["supplier_id"],
+            when=before["received_at"],
+            strength=strength,
+        )
+        score = [
+            fitted.crps(s, y) for s, y in zip(after["supplier_id"], after["late_days"], strict=True)
+        ]
+        odds = {name: fitted.below(name, 0.0) for name in after["supplier_id"].unique()}
+        chance = after["supplier_id"].map(odds).astype(float)
+        brier = float(((chance - on_time) ** 2).mean())
+        rows.append((way, fitted.strength, float(np.mean(score)), brier, len(after)))
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), reliability(chance, on_time)

@@ -1,0 +1,116 @@
+"""How sure each promise of a run is, and how right earlier runs were."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+
+from soe_lib.divergence.facts import facts_of
+from soe_lib.impact.late_supply import supply_lines
+from soe_lib.impact.noise import Noise, fit_noise
+from soe_lib.impact.outcomes import promise_outcomes
+from soe_lib.impact.promise import PROMISE_COLUMNS, Luck, draw_luck, promise_odds
+from soe_lib.impact.reliability import Reliability, reliability
+from soe_lib.impact.replay import Replay
+from soe_lib.run import RUN_FILE, Run
+from soe_lib.tables import TABLES
+
+TABLE = "order_promises"
+
+
+@dataclass(frozen=True)
+class Odds:
+    """
+    How sure promises are.
+
+    Attributes
+    ----------
+    promises
+        Rows of ``PROMISE_COLUMNS`` with ``is_on_time_by_date`` (what the projected date says).
+    reliability
+        Score of the forecasts of earlier runs.
+    sentence
+        Whether the probabilities may be believed, in words.
+    """
+
+    promises: pd.DataFrame
+    reliability: Reliability
+    sentence: str
+
+
+def no_promises() -> pd.DataFrame:
+    """Return the table without a row."""
+    columns = {name: pd.Series(dtype=kind) for name, kind in PROMISE_COLUMNS.items()}
+    return pd.DataFrame({**columns, "is_on_time_by_date": pd.Series(dtype=bool)})
+
+
+def noise_of(run: Run) -> Noise:
+    """Learn how the site of a run varies, from its snapshot."""
+    zone = run.snapshot.site_time_zone
+    return fit_noise(facts_of(run.tables, run.as_of, run.params, time_zone=zone))
+
+
+def luck_of(run: Run, projection: Replay, noise: Noise) -> Luck:
+    """Draw luck for a schedule of a run; two schedules of one run meet the same luck."""
+    rows = {name: run.tables.get(name, contract.empty()) for name, contract in TABLES.items()}
+    lines = supply_lines(projection.problem, rows)
+    suppliers = lines["supplier_id"].fillna("").astype("str").tolist()
+    params = run.params.impact
+    return draw_luck(projection, noise, suppliers, params.replications, params.seed)
+
+
+def odds_of(run: Run, projection: Replay | None) -> Odds:
+    """Return how sure the promises of a run are."""
+    params = run.params.impact
+    score = earlier_reliability(run)
+    if projection is None or not params.replications:
+        return Odds(no_promises(), score, "")
+    noise = noise_of(run)
+    found = promise_odds(projection, luck_of(run, projection, noise), params.confidence_pct)
+    found["is_on_time_by_date"] = projection.lateness() <= 1e-6 * 1440
+    return Odds(found, score, _sentence(found, noise, score, params.least_outcomes))
+
+
+def earlier_reliability(run: Run) -> Reliability:
+    """Score what earlier complete runs of this source and site forecast."""
+    parts = []
+    for path in sorted(run.workspace.runs.glob(f"*/*/tables/{TABLE}.parquet")):
+        folder = path.parents[1]
+        about = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+        is_other = about.get("source") != run.source_name or about.get("site", "") != run.site
+        if folder == run.folder or is_other:
+            continue
+        if pd.Timestamp(about["as_of"]) < run.as_of:
+            parts.append(promise_outcomes(pd.read_parquet(path), run.tables, run.as_of))
+    if not parts:
+        return reliability(pd.Series(dtype=float), pd.Series(dtype="boolean"))
+    every = pd.concat(parts, ignore_index=True)
+    return reliability(every["p_on_time"], every["is_on_time"], every["is_on_time_by_date"])
+
+
+def _sentence(promises: pd.DataFrame, noise: Noise, score: Reliability, least: int) -> str:
+    expected = float((1 - promises["p_on_time"]).sum())
+    unsure = int(((promises["p_on_time"] < 0.8) & promises["is_on_time_by_date"]).sum())
+    text = (
+        f"{expected:,.0f} of {len(promises):,} order lines will be late on average; "
+        f"{unsure:,} that the projected date keeps have less than 80 % to be kept"
+    )
+    learnt = "; ".join(noise.sentences())
+    if score.num_outcomes < least:
+        state = (
+            f"not calibrated yet: the outcome of {score.num_outcomes:,} earlier forecasts is "
+            f"known, {least:,} are needed"
+        )
+    elif score.skill > 0:
+        state = (
+            f"of {score.num_outcomes:,} earlier forecasts the Brier score is {score.brier:.3f}, "
+            f"{score.brier_of_base_rate:.3f} for always saying the base rate"
+        )
+    else:
+        state = (
+            f"do not rely on it: of {score.num_outcomes:,} earlier forecasts the Brier score is "
+            f"{score.brier:.3f}, worse than {score.brier_of_base_rate:.3f} for the base rate"
+        )
+    return f"{text}. Probabilities: {state}. Learnt: {learnt}."
