@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from soe_lib import cli_loop
 from soe_lib.cli_desk import add_commands, demo_signers
 from soe_lib.decision.governance import load_governance
 from soe_lib.ledger import Ledger, LedgerError
@@ -26,6 +27,7 @@ class UsageError(ValueError):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 done, 1 failed, 2 bad input, 3 blockers)."""
+    from soe_lib.backtest.flows import BacktestError
     from soe_lib.batch import BatchError
     from soe_lib.meeting import MeetingError
     from soe_lib.sources import SourceError
@@ -35,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Command = arguments.command
     try:
         return command(arguments)
-    except (UsageError, ParamsError, SourceError, MeetingError, RunError) as error:
+    except (UsageError, ParamsError, SourceError, MeetingError, RunError, BacktestError) as error:
         print(f"soe: {error}", file=sys.stderr)
         return BAD_INPUT
     except (BatchError, WorkspaceError, LedgerError, DeskError) as error:
@@ -90,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--no-browser", action="store_true")
 
     add_commands(add)
+    cli_loop.add_commands(add)
 
     ledger = add("ledger", _ledger, "the ledger of what people and the batch did")
     ledger.add_argument("action", choices=("verify",))
