@@ -41,6 +41,21 @@ _FIELDS = ("number", "kind", "object_id", "cycle_id", "said_at", "person", "cont
 GENESIS = "0" * 64
 MAX_ATTEMPTS = 200
 
+_OPENING = 7305  # PostgreSQL: whoever holds this advisory lock makes the tables
+_TRIGGERS = {
+    "sqlite": tuple(
+        f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb.lower()} BEFORE {verb} ON entry "
+        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ),
+    "postgresql": (
+        "CREATE OR REPLACE FUNCTION entry_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
+        "CREATE OR REPLACE TRIGGER entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entry "
+        "FOR EACH STATEMENT EXECUTE FUNCTION entry_refuse()",
+    ),
+}
+
 
 class LedgerError(RuntimeError):
     """The ledger cannot be used or an entry is not legal; the text says why."""
@@ -77,10 +92,13 @@ class Ledger:
             if text.startswith("sqlite"):
                 with self._engine.connect() as connection:
                     connection.execute(sa.text("PRAGMA journal_mode=WAL"))
-            _METADATA.create_all(self._engine)
-            if text.startswith("sqlite"):
-                with self._engine.begin() as connection:
-                    _append_only(connection)
+            with self._engine.begin() as connection:
+                if self._engine.dialect.name == "postgresql":  # two may open a new ledger at once
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_OPENING)))
+                connection.execute(sa.schema.CreateTable(_ENTRY, if_not_exists=True))
+                for index in sorted(_ENTRY.indexes, key=lambda index: str(index.name)):
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+                _append_only(connection)
         except sa.exc.SQLAlchemyError as error:
             raise _plain(error) from None
 
@@ -306,14 +324,9 @@ def _plain(error: sa.exc.SQLAlchemyError) -> LedgerError:
 
 
 def _append_only(connection: sa.Connection) -> None:
-    """Let the database itself refuse to change or remove entries (SQLite)."""
-    for verb in ("UPDATE", "DELETE"):
-        connection.execute(
-            sa.text(
-                f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb.lower()} BEFORE {verb} ON entry "
-                "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-            )
-        )
+    """Let the database itself refuse to change or remove entries (SQLite, PostgreSQL)."""
+    for statement in _TRIGGERS.get(connection.dialect.name, ()):
+        connection.execute(sa.text(statement))
 
 
 def _digest(row: Mapping[str, Any], before: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from hypothesis import settings
 from soe_lib.snapshot import Snapshot, take_snapshot
 from soe_lib.sources import Source, load_source
 from soe_lib.workspace import Workspace
+from tests import postgresql_server
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,6 +40,21 @@ def real_data() -> Path:
     if not folder.is_dir():
         skip_or_fail(f"real data not found at {folder}; set SOE_REAL_DATA")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """URL of a PostgreSQL server: ``$SOE_TEST_POSTGRESQL_URL``, else one that the tests start."""
+    given = os.environ.get("SOE_TEST_POSTGRESQL_URL", "")
+    if given:
+        yield given
+        return
+    folder = postgresql_server.programs()
+    if folder is None:
+        skip_or_fail("PostgreSQL: apt-get install postgresql, or set SOE_TEST_POSTGRESQL_URL")
+        return
+    with postgresql_server.server(folder) as url:
+        yield url
 
 
 SourceMaker = Callable[..., Source]

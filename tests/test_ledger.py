@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import multiprocessing
-import os
 import sqlite3
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from soe_lib.ledger import Ledger, LedgerError
 from soe_lib.workspace import Workspace
@@ -166,12 +167,29 @@ def test_unusable_databases_are_named(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (tmp_path / "ws").exists()
 
 
-def test_postgresql_keeps_the_same_ledger() -> None:
-    """Tests that PostgreSQL holds the ledger where SOE_TEST_POSTGRESQL_URL names a server."""
-    url = os.environ.get("SOE_TEST_POSTGRESQL_URL", "")
-    if not url:
-        pytest.skip("no PostgreSQL server: set SOE_TEST_POSTGRESQL_URL (optional, also under CI)")
-    with Ledger(url) as ledger:
+def test_postgresql_keeps_the_same_ledger(postgresql_url: str) -> None:
+    """Tests that PostgreSQL holds the ledger, opened and written by twenty people at once."""
+
+    def write(person: int) -> int:
+        with Ledger(postgresql_url) as ledger:
+            return ledger.add_remark("D1", f"remark {person}", **SAID)
+
+    with Ledger(postgresql_url) as ledger:
         before = ledger.newest_number()
-        assert ledger.add_remark("D1", "said", **SAID) == before + 1
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        numbers = sorted(pool.map(write, range(20)))
+    assert numbers == list(range(before + 1, before + 21))
+    with Ledger(postgresql_url) as ledger:
         assert ledger.verify() == []
+        assert ledger.newest_number() == before + 20
+
+
+@pytest.mark.parametrize("statement", ["UPDATE entry SET person = 'x'", "DELETE FROM entry"])
+def test_postgresql_refuses_to_change_what_was_said(postgresql_url: str, statement: str) -> None:
+    """Tests that the database itself, not only this library, refuses to change an entry."""
+    with Ledger(postgresql_url) as ledger:
+        ledger.add_remark("D2", "said", **SAID)
+    engine = sa.create_engine(postgresql_url)
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,6 +125,43 @@ def test_faults_converge_and_nothing_is_applied_twice(faults: list[list[str]]) -
     assert log["num_applied"].sum() <= len(messages)
     for target in targets:
         assert (target.times_applied() == 1).all()
+
+
+def on_postgresql(url: str, schema: str) -> list[StagingTarget]:
+    """Open the three systems in a schema of a PostgreSQL server."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    targets = [StagingTarget(engine, system, schema) for system in ("APS", "ERP", "MES")]
+    for target in targets:
+        target.create()
+    return targets
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_postgresql_converges_as_well(postgresql_url: str, fault: str) -> None:
+    """Tests that each fault ends in the green seal in a staging schema of a real server."""
+    targets = on_postgresql(postgresql_url, f"staging_{fault.replace(' ', '_')}")
+    messages = build_messages(preview(), "2026-W48", 1)
+    links = [Faulty(target, [fault, fault], seed) for seed, target in enumerate(targets)]
+    seal, _ = synchronise(messages, links, attempts=6)
+    assert seal.is_green, seal.differences
+    for target in targets:
+        assert (target.times_applied() == 1).all()
+
+
+def test_postgresql_delivered_by_twenty_at_once(postgresql_url: str) -> None:
+    """Tests that twenty who deliver the same publication together apply each fact once."""
+    targets = on_postgresql(postgresql_url, "staging_crowd")
+    messages = build_messages(preview(), "2026-W48", 1)
+
+    def deliver(_: int) -> bool:
+        own = on_postgresql(postgresql_url, "staging_crowd")
+        return synchronise(messages, own, attempts=30)[0].is_green
+
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        assert all(pool.map(deliver, range(20)))
+    for target in targets:
+        assert (target.times_applied() == 1).all()
+        assert len(target.times_applied()) == (messages["system"] == target.system).sum()
 
 
 def test_lasting_fault_is_named() -> None:

@@ -333,13 +333,9 @@ def test_database_faults_are_named_without_the_url(tmp_path: Path, url: str, sai
     assert "secret" not in str(caught.value)
 
 
-def test_postgresql_by_url(tmp_path: Path) -> None:
-    """Tests that PostgreSQL is read by its URL where SOE_TEST_POSTGRESQL_URL names a server."""
-    import os
-
-    url = os.environ.get("SOE_TEST_POSTGRESQL_URL", "")
-    if not url:
-        pytest.skip("no PostgreSQL server: set SOE_TEST_POSTGRESQL_URL (optional, also under CI)")
+def test_postgresql_by_url(tmp_path: Path, postgresql_url: str) -> None:
+    """Tests that a PostgreSQL server is read by its URL."""
+    url = postgresql_url
     sql = (
         "SELECT '1'::text AS item_id, 'F' AS family_id, 'PC' AS uom, 'buy' AS supply_type, "
         "$as_of::timestamp AS recorded_at"

@@ -19,6 +19,8 @@ from soe_lib.vocabulary import COLUMNS
 
 Tone = Literal["good", "bad", "warn", "neutral"]
 
+LONG_VALUE = 11  # characters of a tile's value that fit in its large type
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -176,9 +178,10 @@ def _sentences(block: Sentences) -> str:
 
 
 def _tile(tile: Tile) -> str:
+    long = " soe-long" if len(tile.value) > LONG_VALUE else ""
     return (
         f'<div class="soe-tile soe-{tile.tone}"><div class="soe-label">{escape(tile.label)}</div>'
-        f'<div class="soe-value">{escape(tile.value)}</div>'
+        f'<div class="soe-value{long}">{escape(tile.value)}</div>'
         f'<div class="soe-sub">{escape(tile.note)}</div></div>'
     )
 
