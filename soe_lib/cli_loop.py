@@ -23,6 +23,16 @@ def add_commands(add: Add) -> None:
     replay.add_argument("--from", dest="first_day", required=True, metavar="DAY")
     replay.add_argument("--to", dest="last_day", required=True, metavar="DAY")
     replay.add_argument("--params", default="", help="parameter file (default params/weekly.yaml)")
+    twin = add("twin", _twin, "the simulated plant: campaigns of policies, or the demo's extracts")
+    twin.add_argument("--write-demo", metavar="FOLDER", default="", help="write the demo plant")
+    twin.add_argument("--seed", type=int, default=None, help="seed of the demo plant")
+    twin.add_argument("--weeks", type=int, default=12, help="weeks of a campaign (1 to 14)")
+    twin.add_argument("--policy", default="none,right-shift,edd,soe", help="comma separated")
+    twin.add_argument("--seeds", type=int, default=20, help="how many plants")
+    twin.add_argument("--first-seed", type=int, default=1)
+    twin.add_argument("--jobs", type=int, default=2, help="campaigns at a time")
+    twin.add_argument("--iterations", type=int, default=1000, help="moves of each search")
+    twin.add_argument("--params", default="", help="parameter file (default params/weekly.yaml)")
 
 
 @contextmanager
@@ -56,6 +66,52 @@ def _backtest(arguments: argparse.Namespace) -> int:
             print()
             print(_shown(done.tables[name]))
     print(f"files: {done.folder}")
+    return DONE
+
+
+def _twin(arguments: argparse.Namespace) -> int:
+    if arguments.write_demo:
+        return _write_demo(arguments)
+    from soe_lib.loop.campaign import POLICIES, campaign_params
+    from soe_lib.loop.experiment import experiment
+
+    policies = [name.strip() for name in arguments.policy.split(",") if name.strip()]
+    unknown = [name for name in policies if name not in POLICIES]
+    if unknown or not policies:
+        raise ParamsError(
+            f"--policy {arguments.policy}: unknown {', '.join(unknown) or 'policy'}; "
+            f"known: {', '.join(POLICIES)}"
+        )
+    for option, least in (("weeks", 1), ("seeds", 1), ("jobs", 1), ("iterations", 0)):
+        if getattr(arguments, option) < least:
+            raise ParamsError(f"--{option} {getattr(arguments, option)}: at least {least}")
+    root = project_root()
+    params = load_params(arguments.params or root / "params" / "weekly.yaml")
+    with progress_bar() as progress:
+        found = experiment(
+            range(arguments.first_seed, arguments.first_seed + arguments.seeds),
+            arguments.weeks,
+            policies,
+            campaign_params(params, arguments.iterations),
+            root / "params" / "sources",
+            Workspace.default(),
+            jobs=arguments.jobs,
+            progress=progress,
+        )
+    print(_shown(found.table))
+    print(f"files: {found.folder}")
+    print(found.last_line)
+    return DONE
+
+
+def _write_demo(arguments: argparse.Namespace) -> int:
+    from soe_lib.twin import DEMO_SEED, TwinError, write_demo
+
+    try:
+        write_demo(arguments.write_demo, DEMO_SEED if arguments.seed is None else arguments.seed)
+    except TwinError as error:
+        raise ParamsError(f"twin: {error}; try another --seed") from None
+    print(f"demo plant: {arguments.write_demo}")
     return DONE
 
 
