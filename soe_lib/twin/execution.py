@@ -25,12 +25,12 @@ from soe_lib.twin.files import write_csv
 from soe_lib.twin.floor import EARLY_MINUTES, SKIP_AFTER_MINUTES
 from soe_lib.twin.incidents import Incident
 from soe_lib.twin.planner import add_lot
-from soe_lib.twin.simulate import Simulation, first_state, fork
+from soe_lib.twin.simulate import Simulation, first_state
 from soe_lib.twin.small import random_incidents, small_plant
 from soe_lib.twin.state import Log, Lot, Op, State, World
 from soe_lib.twin.world import build_world, closed_rows, small_stops
 
-FIRST_MONDAY = "2026-07-06"
+FIRST_MONDAY = "2026-07-13"
 ZONE = "Europe/Berlin"
 WARM_UP_WEEKS = 8
 """Weeks that the plant runs on its own plan before a campaign begins."""
@@ -75,14 +75,17 @@ class Executed:
 
 
 class Execution(Simulation):
-    """A plant whose floor runs dispatch lists that it is given; see the module."""
+    """
+    A plant whose floor runs dispatch lists that it is given; see the module.
 
-    def __init__(
-        self, world: World, state: State, log: Log, incidents: Sequence[Incident], external: bool
-    ) -> None:
+    While ``external`` is False it runs its own plan; ``num_ignored`` counts rows of dispatch lists
+    that named nothing to run (work that had begun meanwhile, proposals for later weeks).
+    """
+
+    def __init__(self, world: World, state: State, log: Log, incidents: Sequence[Incident]) -> None:
         super().__init__(world, state, log, incidents)
         self.incidents = tuple(incidents)
-        self.external = external
+        self.external = False
         self.overtime: dict[str, list[Interval]] = {}
         self.num_ignored = 0
 
@@ -280,12 +283,8 @@ class Execution(Simulation):
 
     def repromise(self, served: dict[str, float]) -> None:
         """Customers keep their first date in a campaign: OTIF is measured against it."""
-        if not self.external and self.state.now < self._campaign_start:
+        if not self.external:
             super().repromise(served)
-
-    @property
-    def _campaign_start(self) -> float:
-        return self.world.clock.at(WARM_UP_WEEKS * 7, 0)
 
     # outcome
 
@@ -357,16 +356,6 @@ def start_campaign(seed: int, weeks: int) -> Execution:
     incidents = random_incidents(plant, clock, seed, WARM_UP_WEEKS - HISTORY_WEEKS, end - 1)
     log = Log()
     state = first_state(world, incidents, end + 1, log)
-    execution = Execution(world, state, log, incidents, external=False)
+    execution = Execution(world, state, log, incidents)
     execution.run(clock.at(WARM_UP_WEEKS * 7, 0))
     return execution
-
-
-def forked(execution: Execution, *, external: bool) -> Execution:
-    """Return an independent copy from which another policy goes on; the past is shared."""
-    log = Log()
-    for name, rows in execution.log.rows.items():
-        log.rows[name] = list(rows)
-    log.resolved = dict(execution.log.resolved)
-    state = fork(execution.state)
-    return Execution(execution.world, state, log, execution.incidents, external)
