@@ -21,6 +21,7 @@ from soe_lib.snapshot import Snapshot, take_snapshot
 from soe_lib.sources import load_source
 from soe_lib.twin.execution import (
     DISPATCH,
+    EXPEDITES,
     OVERTIME,
     WARM_UP_WEEKS,
     WORKLIST,
@@ -151,6 +152,28 @@ def test_booked_overtime_is_worked_and_paid(tmp_path: Path) -> None:
     assert executed.overtime["hours"].tolist() == [8.0]
     money = score(vars(executed), _masters(plant), (0.0, plant.state.now), [], MoneyParams())
     assert money["overtime_cost"] == 8 * 145.0
+
+
+def test_purchases_are_pulled_in_where_the_supplier_can(tmp_path: Path) -> None:
+    """Tests that an expedite within the supplier's days comes then, and a wilder one does not."""
+    plant = _at_monday()
+    clock, today = plant.world.clock, WARM_UP_WEEKS * 7
+    able = [p for p in plant.state.purchases if p.expedite_days and p.promised > today + 5]
+    first, second = able[0], able[1]
+    wild = max(second.promised - second.expedite_days - 2, today + 1)
+    days = [first.promised - 1, wild]
+    old = second.promised
+    pd.DataFrame(
+        {
+            "po_id": [first.po, second.po],
+            "receipt_at": clock.utc_text([clock.at(day, 14) for day in days]),
+            "cost": [210.0, 999.0],
+        }
+    ).to_csv(tmp_path / EXPEDITES, index=False)
+    _give(plant, tmp_path, by_plan(_worklist(plant, tmp_path)))
+    assert first.promised == days[0]
+    assert second.promised == old
+    assert plant.executed().expedites["cost"].tolist() == [210.0]
 
 
 def _masters(plant: Execution) -> dict[str, pd.DataFrame]:

@@ -58,8 +58,8 @@ def missing_for_flows(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
     if lacking:
         return [f"no {name}" for name in lacking]
-    if tables["delivery_event"]["item_id"].isna().any():
-        lacking.append("delivery_event.item_id is not filled")
+    if tables["delivery_event"]["delivered_item_id"].isna().any():
+        lacking.append("delivery_event.delivered_item_id is not filled")
     days = pd.DatetimeIndex(tables["inventory_balance"]["balance_at"].unique()).sort_values()
     steps = days[1:] - days[:-1]
     if len(days) < 3 or (steps != pd.Timedelta(days=1)).any():
@@ -78,7 +78,7 @@ def daily_flows(tables: Mapping[str, pd.DataFrame]) -> Flows:
     ----------
     tables
         ``sales_order_line`` (an order counts on its requested day), ``delivery_event`` with
-        ``item_id``, ``inventory_balance`` at the beginning of each day.
+        ``delivered_item_id``, ``inventory_balance`` at the beginning of each day.
 
     Raises
     ------
@@ -93,7 +93,8 @@ def daily_flows(tables: Mapping[str, pd.DataFrame]) -> Flows:
         index=_day(stock["balance_at"]), columns="item_id", values="on_hand_qty", aggfunc="sum"
     ).fillna(0.0)
     days, items = pd.DatetimeIndex(balances.index[:-1]), tuple(map(str, balances.columns))
-    lines, events = tables["sales_order_line"], tables["delivery_event"]
+    lines = tables["sales_order_line"]
+    events = tables["delivery_event"].assign(item_id=tables["delivery_event"]["delivered_item_id"])
     ordered = _grid(lines, _day(lines["requested_date"]), "ordered_qty", days, items)
     sent = _grid(events, _day(events["goods_issue_at"]), "delivered_qty", days, items)
     made = np.diff(balances.to_numpy(), axis=0) + sent
