@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEEK_ARGS ?=
 
-.PHONY: week daily meet lab test lint format demo bench-engine bench-twin clean help
+.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-twin clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,11 @@ bench-engine: $(VENV)/.installed-test ## the engine on the benchmark plants
 
 bench-twin: $(VENV)/.installed ## twelve weeks of four policies on 20 simulated plants (half an hour on two free cores)
 	$(BIN)/soe twin --weeks 12 --policy none,right-shift,edd,soe --seeds 20
+
+FIRST_SEED ?= 900
+SEEDS ?= 30
+bench-detection: $(VENV)/.installed-test ## precision and recall of the detectors on plants that they have not seen
+	$(BIN)/python -m tests.benchmarks.detection --first-seed $(FIRST_SEED) --seeds $(SEEDS)
 
 format: $(VENV)/.installed-test ## let ruff put the code in order
 	$(BIN)/ruff check --fix .

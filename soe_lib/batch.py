@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,7 +168,12 @@ def check_parameters(path: Path) -> None:
         raise BatchError(f"{path.name}: expected one cell tagged 'parameters', found {len(tagged)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        declared = set(papermill.inspect_notebook(str(path)))
+        try:
+            declared = set(papermill.inspect_notebook(str(path)))
+        except ValueError as error:  # no language in its metadata: papermill cannot read the cell
+            raise BatchError(
+                f"{path.name}: {error} Open it in JupyterLab with a Python kernel and save it."
+            ) from None
     if declared != set(PARAMETERS):
         raise BatchError(
             f"{path.name}: its parameters cell must declare exactly {', '.join(PARAMETERS)}; "
@@ -224,7 +229,7 @@ def execute(
         if unfinished:
             return {
                 "status": "failed",
-                "cell": f"cell {unfinished[0] + 1}",
+                "cell": f"cell {_own_number(notebook.cells, unfinished[0])}",
                 "cause": "the notebook stopped early (sys.exit?)",
             }
     except Exception as error:  # a dead kernel and a timeout are not papermill's own exceptions
@@ -241,17 +246,25 @@ def execute(
 
 
 def _failed_cell(error: Exception, notebook: Path) -> str:
+    if not notebook.is_file():
+        return "before the first cell"
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     count = getattr(error, "exec_count", None)
     if count is not None:
         source = str(getattr(error, "source", "")).strip().splitlines()
         first = source[0] if source else ""
-        return f"cell {getattr(error, 'cell_index', 0) + 1} [{first[:80]}]"
-    if not notebook.is_file():
-        return "before the first cell"
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        return f"cell {_own_number(cells, getattr(error, 'cell_index', 0))} [{first[:80]}]"
     code = [n for n, cell in enumerate(cells) if cell["cell_type"] == "code"]
     started = [n for n in code if cells[n].get("execution_count") is not None]
-    return f"in or after cell {(started[-1] if started else code[0]) + 1}"
+    return f"in or after cell {_own_number(cells, started[-1] if started else code[0])}"
+
+
+def _own_number(cells: Sequence[Mapping[str, Any]], index: int) -> int:
+    """Return a cell's number, from 1, in the notebook as its author sees it."""
+    tags = [cell.get("metadata", {}).get("tags", []) for cell in cells]
+    # papermill counts before it puts its own words of the error above cells
+    own = [some for some in tags if "papermill-error-cell-tag" not in some]
+    return index + 1 - sum("injected-parameters" in some for some in own[:index])
 
 
 def _cause(error: Exception) -> str:

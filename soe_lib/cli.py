@@ -11,10 +11,11 @@ import pandas as pd
 
 from soe_lib import cli_loop
 from soe_lib.cli_desk import add_commands, demo_signers
+from soe_lib.cli_signals import add_signal_commands
 from soe_lib.decision.governance import load_governance
-from soe_lib.ledger import Ledger, LedgerError
+from soe_lib.ledger import Ledger, LedgerError, moment
 from soe_lib.params import ParamsError, load_params
-from soe_lib.run import RunError, project_root
+from soe_lib.run import RunError, open_run, project_root
 from soe_lib.workspace import Workspace, WorkspaceError
 
 Command = Callable[[argparse.Namespace], int]
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_commands(add)
     cli_loop.add_commands(add)
+    add_signal_commands(add)
 
     ledger = add("ledger", _ledger, "the ledger of what people and the batch did")
     ledger.add_argument("action", choices=("verify",))
@@ -129,6 +131,7 @@ def _run(arguments: argparse.Namespace) -> int:
     with Ledger.default(workspace) as ledger:
         status = "done with blockers" if outcome.blockers else "done"
         ledger.record_cycle(cycle, source.name, as_of, outcome.snapshot_id, status)
+        _record_states(str(outcome.folder), ledger)
         _alert(str(outcome.folder), ledger)
     for blocker in outcome.blockers:
         print(f"blocker: {blocker}")
@@ -136,10 +139,16 @@ def _run(arguments: argparse.Namespace) -> int:
     return DONE_WITH_BLOCKERS if outcome.blockers else DONE
 
 
+def _record_states(folder: str, ledger: Ledger) -> None:
+    from soe_lib.steps.signals import record_states
+
+    run = open_run(folder)
+    if run.has("divergences"):
+        print(f"divergences: {record_states(run, ledger, moment()).sentence}")
+
+
 def _alert(folder: str, ledger: Ledger) -> None:
-    from soe_lib.ledger import moment
     from soe_lib.notify import addresses, send_digests
-    from soe_lib.run import open_run
 
     if not addresses():
         return
@@ -222,7 +231,7 @@ def _meet(arguments: argparse.Namespace) -> int:
 
 
 def _is_demo(workspace: Workspace) -> bool:
-    from soe_lib.run import latest_run, open_run
+    from soe_lib.run import latest_run
 
     try:
         return open_run(str(latest_run(workspace))).source_name == "demo"

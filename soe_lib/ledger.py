@@ -258,15 +258,16 @@ class Ledger:
         said_at: pd.Timestamp,
         person: str,
         reason: str = "",
+        source: str = "",
         expected_number: int | None = None,
     ) -> int:
-        """Move a divergence to a state of the vocabulary; returns the entry's number."""
+        """Move a divergence (of a source) to a state of the vocabulary; returns the number."""
         if state not in DIVERGENCE_STATES:
             raise LedgerError(f"unknown state '{state}'; known: {', '.join(DIVERGENCE_STATES)}")
         return self.append(
             "state",
             divergence_id,
-            {"state": state, "reason": reason},
+            {"state": state, "reason": reason, "source": source},
             cycle_id=cycle_id,
             said_at=said_at,
             person=person,

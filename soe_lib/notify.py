@@ -18,11 +18,10 @@ import pandas as pd
 
 from soe_lib.ledger import Ledger
 from soe_lib.run import Run
+from soe_lib.steps.signals import standing_of
 from soe_lib.vocabulary import FUNCTIONS
 
 PREFIX = "SOE_NOTIFY_"
-MOST_ROWS = 15
-"""Rows that a digest shows; the report has the rest."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class Digest:
         The message; all text from the data is escaped in ``html``.
     keys
         What it is about: one key per divergence and occurrence.
+    num_shown
+        How many of them it names; the others are beyond the budget of the week and counted.
     """
 
     role: str
@@ -45,6 +46,7 @@ class Digest:
     text: str
     html: str
     keys: tuple[str, ...]
+    num_shown: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ def digests(run: Run, ledger: Ledger) -> list[Digest]:
     run
         A finished run; its table ``divergences`` is read.
     ledger
-        Alerts that were sent, or may have been, are left out.
+        Alerts that were sent, or may have been, are left out, and what somebody has acknowledged
+        or laid aside. A role is shown as many in a week as ``alert_budget`` allows, those of
+        earlier digests of the week counted; the others are a number and where to find them.
 
     Returns
     -------
@@ -85,12 +89,14 @@ def digests(run: Run, ledger: Ledger) -> list[Digest]:
     """
     if not run.has("divergences"):
         return []
-    rows = run.read("divergences")
+    rows = standing_of(run, ledger)
+    rows = rows[rows["standing"].isin(["new", "back"])]
     rows = rows.assign(key=_keys(rows))
     known = _already(ledger)
     rows = rows[~rows["key"].isin(known)]
+    budget = run.params.divergence.alert_budget
     return [
-        _digest(run, role, own)
+        _digest(run, role, own, max(budget - _shown_this_week(ledger, run, role), 0))
         for role in FUNCTIONS
         if len(own := rows[rows["owner_role"] == role])
     ]
@@ -160,7 +166,7 @@ def _record(
     ledger.append(
         "alert",
         f"{cycle_id}/{digest.role}",
-        {"status": status, "keys": list(digest.keys)},
+        {"status": status, "keys": list(digest.keys), "num_shown": digest.num_shown},
         cycle_id=cycle_id,
         said_at=said_at,
         person="batch",
@@ -176,29 +182,44 @@ def _already(ledger: Ledger) -> set[str]:
     return {key for key, last in status.items() if last != "failed"}
 
 
+def _shown_this_week(ledger: Ledger, run: Run, role: str) -> int:
+    """Return how many rows of a role went out in the week of the run (daily cycles included)."""
+    week = "-".join(run.cycle_id.split("-")[:2])
+    entries = ledger.entries("alert")
+    own = entries["object_id"].str.startswith(week) & entries["object_id"].str.endswith(f"/{role}")
+    contents = [json.loads(content) for content in entries.loc[own, "content"]]
+    return sum(int(c.get("num_shown", 0)) for c in contents if c["status"] == "sent")
+
+
 def _keys(rows: pd.DataFrame) -> pd.Series:
     seen = rows["first_seen_at"].dt.strftime("%Y-%m-%dT%H:%M").fillna("")
-    return rows["divergence_id"] + "@" + seen
+    # What came back is another occurrence: it may be told once more.
+    again = (" back " + rows["why"]).where(rows["standing"] == "back", "")
+    return rows["divergence_id"] + "@" + seen + again
 
 
-def _digest(run: Run, role: str, rows: pd.DataFrame) -> Digest:
-    shown = rows.head(MOST_ROWS)
+def _digest(run: Run, role: str, rows: pd.DataFrame, budget: int) -> Digest:
+    shown = rows.head(budget)
     more = len(rows) - len(shown)
     title = f"S&OE {run.cycle_id} {run.source_name}: {len(rows)} new for {role.replace('_', ' ')}"
-    lines = [f"- {sentence}{_until(at)}" for sentence, at in _pairs(shown)]
+    lines = [
+        f"- {sentence}{_until(at)}" + (f"; {why}" if why else "")
+        for sentence, at, why in zip(
+            shown["sentence"].astype(str), shown["act_by_at"], shown["why"], strict=True
+        )
+    ]
     items = "".join(f"<li>{escape(line[2:])}</li>" for line in lines)
-    rest = f"and {more} more in the report" if more else ""
+    place = f"{run.folder / 'report' / 'index.html'}"
+    rest = f"and {more} more beyond the {run.params.divergence.alert_budget} a week, all in {place}"
+    rest = rest if more else ""
     return Digest(
         role=role,
         subject=" ".join(title.split()),
         text="\n".join([title, *lines, rest]).strip(),
-        html=f"<p>{escape(title)}</p><ul>{items}</ul>" + (f"<p>{rest}</p>" if rest else ""),
+        html=f"<p>{escape(title)}</p><ul>{items}</ul>" + (f"<p>{escape(rest)}</p>" if rest else ""),
         keys=tuple(rows["key"]),
+        num_shown=len(shown),
     )
-
-
-def _pairs(rows: pd.DataFrame) -> list[tuple[str, pd.Timestamp]]:
-    return list(zip(rows["sentence"].astype(str), rows["act_by_at"], strict=True))
 
 
 def _until(at: pd.Timestamp) -> str:

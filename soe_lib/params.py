@@ -93,7 +93,7 @@ class DivergenceParams(Section):
     demand_min_qty: float = Field(1.0, ge=0)
     """Smaller demand deviations are ignored. [uom]"""
     supplier_late_days: float = Field(1.0, ge=0)
-    """Supplier confirmation later than required. [days]"""
+    """Supplier confirmation or receipt later than required and possible. [working days]"""
     supplier_short_pct: float = Field(2.0, ge=0)
     """Supplier confirmation short of the order. [% of ordered]"""
     order_late_hours: float = Field(4.0, ge=0)
@@ -124,6 +124,10 @@ class DivergenceParams(Section):
     """Departure of a shipment behind its plan. [h]"""
     ship_capacity_pct: float = Field(100.0, gt=0)
     """Pallets that must leave a lane and day. [% of what can leave]"""
+    alert_budget: int = Field(12, ge=1)
+    """Divergences that a role is asked to look at in a week; the others are counted. [rows]"""
+    false_alarm_weeks: float = Field(104.0, ge=1)
+    """Mean time until a series in control (rate, scrap, people) raises a false alarm. [weeks]"""
 
 
 class ScheduleParams(Section):

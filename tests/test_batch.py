@@ -15,7 +15,11 @@ DECLARED = "\n".join(f'{name} = ""' for name in PARAMETERS)
 
 def _notebook(path: Path, *cells: str, parameters: str = DECLARED, tagged: int = 1) -> Path:
     book = nbformat.v4.new_notebook()
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    book.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     for _ in range(tagged):
         cell = nbformat.v4.new_code_cell(parameters)
         cell.metadata["tags"] = ["parameters"]
@@ -23,6 +27,16 @@ def _notebook(path: Path, *cells: str, parameters: str = DECLARED, tagged: int =
     book.cells += [nbformat.v4.new_code_cell(source) for source in cells]
     nbformat.write(book, path)
     return path
+
+
+def test_notebook_without_a_language_is_said(tmp_path: Path) -> None:
+    """Tests that a notebook whose metadata names no language is an error in words."""
+    path = _notebook(tmp_path / "n.ipynb", "a = 1")
+    book = nbformat.read(path, 4)
+    del book.metadata["kernelspec"]["language"]
+    nbformat.write(book, path)
+    with pytest.raises(BatchError, match="JupyterLab with a Python kernel"):
+        check_parameters(path)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from soe_lib.divergence.execution import downtime, labour, late_work_orders
-from soe_lib.divergence.rates import completed_runs, scrap, slow_running
+from soe_lib.divergence.execution import downtime, late_work_orders
+from soe_lib.divergence.labour import labour
+from soe_lib.divergence.rates import completed_runs, slow_running
+from soe_lib.divergence.scrap import scrap
 from tests.divergence_tables import ago, check_contract, facts, make, opened, table
 
 LINES = table(

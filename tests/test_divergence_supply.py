@@ -7,7 +7,8 @@ import pytest
 
 from soe_lib.divergence.links import Links
 from soe_lib.divergence.material import material_shortages, shortages, stock_curve
-from soe_lib.divergence.supply import purchases, receipts
+from soe_lib.divergence.receipts import receipts
+from soe_lib.divergence.supply import purchases
 from tests.divergence_tables import AS_OF, ago, buy, check_contract, facts, opened, table
 
 NONE_SHORT = pd.DataFrame({"item_id": pd.Series(dtype="str")})

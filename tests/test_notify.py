@@ -56,6 +56,7 @@ def _run(folder: Path, *sentences: str, role: str = "operations") -> Run:
             "owner_role": role,
             "sentence": list(sentences),
             "first_seen_at": AT,
+            "severity": 2.0,
             "act_by_at": pd.to_datetime(
                 [AT + pd.Timedelta(hours=n) if n else None for n in range(len(sentences))], utc=True
             ),

@@ -22,8 +22,10 @@ from soe_lib.schedule import (
     verify,
     with_overtime,
 )
-from soe_lib.schedule.plan import new_plan
+from soe_lib.schedule.pegging import clause_cost, peg, promised, supplies
+from soe_lib.schedule.plan import Plan, new_plan
 from soe_lib.schedule.schedule import as_schedule
+from soe_lib.schedule.timing import Timing
 from tests.small_plants import AS_OF, small_plant
 
 RULES = ("edd", "wspt", "atc", "cr", "toc")
@@ -88,6 +90,29 @@ def test_same_seed_same_bytes() -> None:
     assert other.summary["accepted_moves"] != one.summary["accepted_moves"]
 
 
+def _cost(problem: Problem, plan: Plan, timing: Timing) -> float:
+    """Return lateness and changeovers of a decoded plan of single-step lots, without tables."""
+    f, s = plan.field, plan.state
+    lots = np.flatnonzero(s.lot_job >= 0)
+    end = timing.end[f.lot_i[lots, 0]]
+    horizon = float(max(end.max(), problem.demand_due.max()))
+    supply = supplies(problem, f.lot_i[lots, 2], s.lot_qty[lots], end, [str(k) for k in lots], [])
+    rows = [
+        (int(f.job_target[j]), int(np.searchsorted(lots, s.job_lot[j])), float(f.job_qty[j]))
+        for j in np.flatnonzero(f.job_target < f.orders)
+    ]
+    assert problem.clauses is not None
+    late = min(
+        sum(part.sum() for part in clause_cost(problem.clauses, found[3]))
+        for found in (
+            promised(problem, supply, peg(problem, supply), horizon),
+            promised(problem, supply, peg(problem, supply, rows), horizon),
+        )
+    )
+    hours = plan.setup_minutes(timing)[f.lot_i[lots, 0]] / 60
+    return float(late + (hours * problem.changeover_cost[0]).sum())
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_brute_force_agrees(seed: int) -> None:
     """Tests that on one line the search finds the cheapest of all sequences."""
@@ -98,12 +123,15 @@ def test_brute_force_agrees(seed: int) -> None:
     problem = build_problem(tables, AS_OF, horizon_weeks=8)
     plan = new_plan(problem)
     ops = np.flatnonzero(plan.state.lot_job >= 0)
-    cheapest = np.inf
+    floor = np.zeros(len(plan.field.op_i))
+    cheapest, best = np.inf, plan
     for order in itertools.permutations(ops.tolist()):
-        plan.place(np.array([order], np.int32), np.array([len(order)]), plan.field.op_i[:, 2])
-        timing = plan.decode(problem, np.zeros(len(plan.field.op_i)))
-        summary = as_schedule(problem, plan, timing, {}).summary
-        cheapest = min(cheapest, summary["late_cost"] + summary["changeover_cost"])
+        plan.place(np.array([order]), np.array([len(order)]), plan.field.op_i[:, 2])
+        cost = _cost(problem, plan, plan.decode(problem, floor))
+        if cost < cheapest:
+            cheapest, best = cost, plan.copy()
+    told = as_schedule(problem, best, best.decode(problem, floor), {}).summary
+    assert told["late_cost"] + told["changeover_cost"] == pytest.approx(cheapest)
     found = solve(problem, ScheduleParams(seed=1, iterations=20_000)).summary
     assert found["late_cost"] + found["changeover_cost"] <= cheapest + 0.01
 
@@ -163,6 +191,16 @@ def _moved(schedule: Schedule, name: str, table: pd.DataFrame) -> Schedule:
 HOUR = pd.Timedelta(hours=1)
 
 
+@pytest.fixture(scope="module")
+def sound() -> tuple[Problem, Schedule]:
+    """A problem and a schedule of it in which the checker finds nothing."""
+    problem = _problem(11, items=5, lines=2, orders=16)
+    schedule = dispatch(problem, "edd")
+    assert verify(problem, schedule).empty
+    assert len(schedule.purchases)
+    return problem, schedule
+
+
 def _spoil(kind: str, schedule: Schedule) -> Schedule:
     """Return the schedule with one violation planted."""
     rows, pegs = schedule.operations.copy(), schedule.pegging.copy()
@@ -206,11 +244,8 @@ def _spoil(kind: str, schedule: Schedule) -> Schedule:
         "station_overlap", "changeover", "purchase", "material", "promise", "money",
     ],
 )  # fmt: skip
-def test_verify_rejects_planted_violations(kind: str) -> None:
+def test_verify_rejects_planted_violations(kind: str, sound: tuple[Problem, Schedule]) -> None:
     """Tests that the checker names each kind of violation that is planted."""
-    problem = _problem(11, items=5, lines=2, orders=16)
-    schedule = dispatch(problem, "edd")
-    assert verify(problem, schedule).empty
-    assert len(schedule.purchases)
+    problem, schedule = sound
     faults = verify(problem, _spoil(kind, schedule))
     assert kind in set(faults["rule"]), faults.to_string()

@@ -203,6 +203,7 @@ def order_changes(facts: Facts) -> pd.DataFrame:
         old_value=("old_value", "first"),
         new_value=("new_value", "last"),
         first_seen_at=("event_at", "min"),
+        num_events=("event_at", "size"),
     )
     lines = facts.tables["sales_order_line"].drop_duplicates(keys)
     known = lines[[*keys, "item_id", "site_id", "customer_id", "ordered_qty", "net_price",
@@ -266,8 +267,10 @@ def _changed(facts: Facts, own: pd.DataFrame, field: str) -> pd.DataFrame:
         moved_days = own["actual_value"].abs().fillna(0.0)
         own["severity"] = (moved_days / max(params.order_change_days, 1e-9)).clip(lower=1.0)
         inside = own["actual_value"].abs() <= params.order_change_days
-        # An expedite is a request, however short: it is never inside tolerance.
-        return own[~inside | (field != "requested_date")].fillna({"actual_value": 0.0})
+        # An expedite is a request, however short: only one that was taken back is no news.
+        taken_back = own["actual_value"].eq(0) & (own["num_events"] > 1)
+        is_news = ~inside if field == "requested_date" else ~taken_back
+        return own[is_news].fillna({"actual_value": 0.0})
     own["planned_value"] = old.fillna(0.0 if field == "new" else own["ordered_qty"])
     own["actual_value"] = 0.0 if field == "cancel" else new.fillna(own["ordered_qty"])
     gap = (own["actual_value"] - own["planned_value"]).abs()

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from soe_lib.divergence import capacity, demand, execution, inventory, logistics, rates, supply
+from soe_lib.divergence import (
+    capacity,
+    demand,
+    execution,
+    inventory,
+    labour,
+    logistics,
+    rates,
+    receipts,
+    scrap,
+    stock_records,
+    supply,
+)
 from soe_lib.divergence.chain import Chain, chain
 from soe_lib.divergence.facts import Facts
 from soe_lib.divergence.links import Links
@@ -87,7 +99,7 @@ def detect(facts: Facts, baseline: Baseline) -> tuple[Chain, pd.DataFrame]:
     found: list[pd.DataFrame] = []
     off: list[tuple[str, str, str]] = []
     for detector in _detectors(facts, baseline):
-        missing = [table for table in detector.needs if facts.tables[table].empty]
+        missing = [table for table in detector.needs if not facts.has(table)]
         if missing:
             off.append((detector.name, ", ".join(missing), _why_off(detector.name, missing)))
         else:
@@ -164,7 +176,7 @@ def _detectors(facts: Facts, baseline: Baseline) -> tuple[Detector, ...]:
         Detector(
             "short receipts",
             ("goods_receipt_event", "purchase_order_line"),
-            lambda: supply.receipts(facts),
+            lambda: receipts.receipts(facts),
         ),
         Detector(
             "material shortages",
@@ -173,13 +185,13 @@ def _detectors(facts: Facts, baseline: Baseline) -> tuple[Detector, ...]:
         ),
         Detector("late work orders", ("work_order",), lambda: execution.late_work_orders(facts)),
         Detector("stops", ("downtime_event",), lambda: execution.downtime(facts)),
-        Detector("scrap", ("work_order_progress_event", "work_order"), lambda: rates.scrap(facts)),
+        Detector("scrap", ("work_order_progress_event", "work_order"), lambda: scrap.scrap(facts)),
         Detector(
             "slow running",
             ("work_order_progress_event", "run_rate", "resource_calendar"),
             lambda: rates.slow_running(facts),
         ),
-        Detector("people missing", ("labour_availability",), lambda: execution.labour(facts)),
+        Detector("people missing", ("labour_availability",), lambda: labour.labour(facts)),
         Detector(
             "resource load",
             ("schedule_operation", "resource", "resource_calendar"),
@@ -224,13 +236,13 @@ def _stock_records(
         "work_order_progress_event",
         "bom_component",
     )
-    missing = [table for table in needs if facts.tables[table].empty]
+    missing = [table for table in needs if not facts.has(table)]
     if missing:
         off.append((name, ", ".join(missing), _why_off(name, missing)))
         return
-    identity = inventory.stock_identity(facts)
-    if inventory.movements_are_complete(facts, identity):
-        found.append(inventory.wrong_stock(facts, identity))
+    identity = stock_records.stock_identity(facts, facts.params.horizon.history_weeks)
+    if stock_records.movements_are_complete(facts, identity):
+        found.append(stock_records.wrong_stock(facts, identity))
         return
     why = "receipts and consumption do not explain the balances of most purchased items"
     off.append((name, "", f"{name}: off, {why}"))

@@ -1,15 +1,18 @@
-"""Execution: late work orders, stops, people missing."""
+"""Execution: late work orders and stops."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from soe_lib.calendars import union_minutes
 from soe_lib.divergence.facts import Facts
-from soe_lib.divergence.names import at_least, at_most, count_of, look_up, named
+from soe_lib.divergence.names import at_least, at_most, look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
 
 CLOSED_STATES = ("completed", "cancelled")
+STOP_SIGMAS = 3.0
+"""Small stops must leave their own scatter by so many deviations before their sum is news."""
 
 
 def late_work_orders(facts: Facts) -> pd.DataFrame:
@@ -77,32 +80,34 @@ def downtime(facts: Facts) -> pd.DataFrame:
     """
     Return resources that stood longer since the last cycle than they usually do.
 
-    Plan is the resource's own mean of unplanned hours over the weeks before (as many as
-    ``history_weeks`` and the feed allow, no stop = no hours); money is the lost hours at the
-    resource's regular cost.
+    Plan is the median of the resource's unplanned hours in the weeks before (as many as
+    ``history_weeks`` and the feed allow, no stop = no hours). A resource is reported when its
+    stops longer than the tolerance exceed the usual hours of such stops by the tolerance, or when
+    all its stops do and leave the scatter of its small ones; money is the hours beyond the usual
+    ones at the resource's regular cost.
     """
-    events = facts.tables["downtime_event"]
-    span = facts.as_of - facts.since
-    now = unplanned_stops(facts, facts.since, facts.as_of)
-    summed = now.groupby("resource_id").agg(
-        actual_value=("hours", "sum"), first_seen_at=("start_at", "min"), longest=("hours", "max")
-    )
-    oldest = events["start_at"].min()
-    weeks = min(facts.params.horizon.history_weeks, int((facts.since - oldest) / span))
-    usual = pd.Series(0.0, index=summed.index)
-    if weeks >= 1:
-        before = unplanned_stops(facts, facts.since - weeks * span, facts.since)
-        past = before.groupby("resource_id")["hours"].sum() / weeks
-        usual = past.reindex(summed.index).fillna(0.0)
-    summed["planned_value"] = usual
     tolerance = facts.params.divergence.downtime_hours
-    rows = summed[summed["actual_value"] - summed["planned_value"] > tolerance].reset_index()
+    weeks = _weeks_of_stops(facts)
+    now = weeks[weeks["week"] == 0].set_index("resource_id")
+    past = weeks[weeks["week"] > 0]
+    usual = past.groupby("resource_id")[["hours", "long_hours"]].median()
+    usual = usual.reindex(now.index).fillna(0.0)
+    small = past.groupby("resource_id")["small_squares"].mean().reindex(now.index).fillna(0.0)
+    excess, long_excess = now["hours"] - usual["hours"], now["long_hours"] - usual["long_hours"]
+    is_many = (excess > tolerance) & (excess > STOP_SIGMAS * np.sqrt(small))
+    summed = now.assign(
+        actual_value=now["hours"],
+        planned_value=usual["hours"],
+        first_seen_at=now["first_long_at"].where(long_excess > tolerance, now["first_at"]),
+        severity=np.maximum(excess, long_excess) / max(tolerance, 1e-9),
+    )
+    rows = summed[is_many | (long_excess > tolerance)].reset_index()
     if rows.empty:
         return empty_rows()
     rows["object_id"] = rows["resource_id"]
     rows["site_id"] = look_up(rows["resource_id"], facts.resource_sites)
     excess = rows["actual_value"] - rows["planned_value"]
-    rows["severity"] = excess / max(tolerance, 1e-9)
+    events = facts.tables["downtime_event"]
     resources = facts.tables["resource"].drop_duplicates("resource_id").set_index("resource_id")
     rows["direct_cost"] = excess * look_up(rows["resource_id"], resources["cost_per_hour"])
     unplanned = events[~events["is_planned"].fillna(False).astype(bool)]
@@ -142,6 +147,47 @@ def downtime(facts: Facts) -> pd.DataFrame:
     )
 
 
+def _weeks_of_stops(facts: Facts) -> pd.DataFrame:
+    """
+    Return unplanned stops by resource and week back from ``as_of`` (0 = since the last cycle).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Every resource that ever stood in every week: ``hours``, ``long_hours`` (stops beyond the
+        tolerance), ``longest`` [h], ``small_squares`` (sum of squares of the others, the variance
+        of their sum if they come at random) [h²], ``first_at``, ``first_long_at``.
+    """
+    span = facts.as_of - facts.since
+    oldest = facts.tables["downtime_event"]["start_at"].min()
+    count = min(facts.params.horizon.history_weeks, int(max((facts.since - oldest) / span, 0)))
+    parts = [
+        unplanned_stops(facts, facts.since - week * span, facts.as_of - week * span).assign(
+            week=week
+        )
+        for week in range(count + 1)
+    ]
+    stops = pd.concat(parts, ignore_index=True)
+    is_long = stops["hours"] > facts.params.divergence.downtime_hours
+    stops["long_hours"] = stops["hours"].where(is_long, 0.0)
+    stops["small_squares"] = (stops["hours"] ** 2).where(~is_long, 0.0)
+    stops["first_long_at"] = stops["start_at"].where(is_long)
+    found = stops.groupby(["resource_id", "week"]).agg(
+        hours=("hours", "sum"),
+        long_hours=("long_hours", "sum"),
+        longest=("hours", "max"),
+        small_squares=("small_squares", "sum"),
+        first_at=("start_at", "min"),
+        first_long_at=("first_long_at", "min"),
+    )
+    every = pd.MultiIndex.from_product(
+        [sorted(stops["resource_id"].unique()), range(count + 1)], names=["resource_id", "week"]
+    )
+    full = found.reindex(every).reset_index()
+    figures = ["hours", "long_hours", "longest", "small_squares"]
+    return full.fillna(dict.fromkeys(figures, 0.0))
+
+
 def _stops_in_window(facts: Facts, unplanned: pd.DataFrame) -> pd.DataFrame:
     end = unplanned["end_at"].fillna(facts.as_of)
     return unplanned[(end > facts.since) & (unplanned["start_at"] < facts.as_of)]
@@ -153,63 +199,3 @@ def _longest_reason(facts: Facts, unplanned: pd.DataFrame) -> pd.Series:
     hours = (end - at_least(stops["start_at"], facts.since)).dt.total_seconds()
     ordered = stops.assign(seconds=hours).sort_values("seconds", ascending=False, kind="stable")
     return ordered.drop_duplicates("resource_id").set_index("resource_id")["reason_code"]
-
-
-def labour(facts: Facts) -> pd.DataFrame:
-    """
-    Return sites and skills with shifts since the last cycle in which people were missing.
-
-    A shift counts when more than the tolerance of its planned people are missing; plan and actual
-    are the people of those shifts.
-    """
-    rows = facts.tables["labour_availability"]
-    day = rows["labour_date"]
-    known = (day >= facts.first_day) & (day <= facts.today) & rows["actual_headcount"].notna()
-    shifts = rows[known & (rows["planned_headcount"] > 0)].copy()
-    shifts["missing"] = shifts["planned_headcount"] - shifts["actual_headcount"]
-    limit = facts.params.divergence.labour_pct
-    bad = shifts[shifts["missing"] > limit / 100 * shifts["planned_headcount"]]
-    if bad.empty:
-        return empty_rows()
-    keys = ["site_id", "skill_code"]
-    found = bad.groupby(keys, as_index=False).agg(
-        planned_value=("planned_headcount", "sum"),
-        actual_value=("actual_headcount", "sum"),
-        shifts=("missing", "size"),
-        first=("labour_date", "min"),
-        dates=("labour_date", lambda days: sorted(set(days))),
-    )
-    whole = shifts.groupby(keys)[["planned_headcount", "actual_headcount"]].sum()
-    present = (100 * whole["actual_headcount"] / whole["planned_headcount"]).rename("present_pct")
-    found = found.merge(present.reset_index(), on=keys)
-    found["object_id"] = found["site_id"] + " " + found["skill_code"]
-    share = 100 * (1 - found["actual_value"] / found["planned_value"])
-    found["severity"] = share / max(limit, 1e-9)
-    found["first_seen_at"] = facts.instant(found["first"])
-    found["act_by_at"] = facts.as_of
-    found["sentence"] = [
-        f"{o}: {p - a:.0f} of {p:.0f} people missing on {count_of(n, 'shift')} "
-        f"({r:.0f} % present in the week)"
-        for o, p, a, n, r in zip(
-            found["object_id"],
-            found["planned_value"],
-            found["actual_value"],
-            found["shifts"],
-            found["present_pct"],
-            strict=True,
-        )
-    ]
-    return finish(
-        found,
-        divergence_type="labour_short",
-        subject="execution",
-        object_type="site_skill",
-        owner_role="operations",
-        unit="people",
-        evidence_table="labour_availability",
-        evidence={
-            "site_id": found["site_id"],
-            "skill_code": found["skill_code"],
-            "labour_date": found["dates"],
-        },
-    )

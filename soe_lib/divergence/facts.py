@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
 from soe_lib.divergence.names import item_names, resource_names
 from soe_lib.params import Params
+from soe_lib.progress import Progress
 from soe_lib.tables import TABLES
+
+EVENTS = "work_order_progress_event"
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Facts:
         Zone of the site, in which days begin and end.
     params
         Tolerance bands (``params.divergence``), prices, horizon, fences.
+    progress
+        Reports of the shop floor, summed where they lie: detectors never hold them as a whole.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -37,6 +43,13 @@ class Facts:
     since: pd.Timestamp
     time_zone: str
     params: Params
+    progress: Progress
+
+    def has(self, table: str) -> bool:
+        """Say whether the feed has rows of a table."""
+        if table == EVENTS and isinstance(self.progress.events, Path):
+            return True
+        return not self.tables[table].empty
 
     @property
     def today(self) -> pd.Timestamp:
@@ -85,6 +98,7 @@ def facts_of(
     *,
     time_zone: str = "UTC",
     since: pd.Timestamp | None = None,
+    progress: Progress | None = None,
 ) -> Facts:
     """
     Collect facts; tables that are not there are empty, the last cycle is a week ago.
@@ -97,7 +111,10 @@ def facts_of(
         See :class:`Facts`.
     since
         Instant of the last cycle; None = seven days before ``as_of``.
+    progress
+        Reports of the shop floor; None = those of the table.
     """
     full = {name: tables.get(name, contract.empty()) for name, contract in TABLES.items()}
     before = as_of - pd.Timedelta(days=7) if since is None else since
-    return Facts(full, as_of, before, time_zone, params)
+    events = Progress(full[EVENTS], as_of, time_zone) if progress is None else progress
+    return Facts(full, as_of, before, time_zone, params, events)

@@ -20,8 +20,8 @@ def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> p
 
     A truck that waits for goods is no divergence of logistics: order lines that the projection
     does not serve from stock are left out, and those that went with another truck. A dock that
-    fails stops all lanes of its site: late departures of one site, day and reason are one
-    divergence, of the lane where it is only one.
+    fails stops all lanes of its site: where all lanes that should leave a site on a day are late
+    for the same reason, two at least, that is one divergence; otherwise each lane is its own.
     Money is what the delivered orders on board lose by the delay, by their clauses.
 
     Parameters
@@ -50,7 +50,8 @@ def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> p
         site=late["site_id"].fillna(""),
         lane=late["lane_id"].fillna("no lane"),
     )
-    found = late.groupby(["site", "day", "why"], as_index=False).agg(
+    late["place"] = late["lane"].where(~_whole_site(facts, rows, late), late["site"])
+    found = late.groupby(["site", "place", "day", "why"], as_index=False).agg(
         actual_value=("hours", "max"),
         num_orders=("order_id", "nunique"),
         carriers=("carrier_id", lambda ids: ", ".join(sorted(set(ids.dropna())))),
@@ -60,8 +61,7 @@ def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> p
         is_waiting=("is_waiting", "max"),
         direct_cost=("cost", lambda cost: cost.sum(min_count=1)),
     )
-    one = found["lanes"].str.len() == 1
-    place = found["lanes"].str[0].where(one, found["site"])
+    place, one = found["place"], found["place"] != found["site"]
     found["site_id"] = found["site"]
     found["object_id"] = place + " " + found["day"].dt.strftime("%Y-%m-%d")
     found["object_id"] += (" " + found["why"]).where(found["object_id"].duplicated(keep=False), "")
@@ -99,6 +99,19 @@ def departures(facts: Facts, pegging: pd.DataFrame, promises: pd.DataFrame) -> p
         for mask, object_type in ((one, "lane_day"), (~one, "site_day"))
     ]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def _whole_site(facts: Facts, rows: pd.DataFrame, late: pd.DataFrame) -> pd.Series:
+    """Whether all lanes of a late shipment's site and day, two or more, share its reason."""
+    planned = rows.assign(
+        site=rows["site_id"].fillna(""),
+        lane=rows["lane_id"].fillna("no lane"),
+        day=site_day(rows["planned_departure_at"], facts.time_zone),
+    )
+    lanes = planned.groupby(["site", "day"])["lane"].nunique()
+    of_day = lanes.reindex(pd.MultiIndex.from_frame(late[["site", "day"]])).to_numpy()
+    same = late.groupby(["site", "day", "why"])["lane"].transform("nunique")
+    return (same == of_day) & (same > 1)
 
 
 def _waits_for_the_truck(

@@ -1,164 +1,58 @@
-"""Rates of execution against what is usual: scrap and speed."""
+"""Speed of execution against what is usual and standard."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from soe_lib.calendars import site_day
 from soe_lib.divergence.facts import Facts
-from soe_lib.divergence.names import count_of, look_up, named
+from soe_lib.divergence.names import look_up, named
 from soe_lib.divergence.rows import empty_rows, finish
+from soe_lib.divergence.series import charted, has_past
 
 LEAST_HOURS = 4.0
 """Standard hours of work below which a speed says nothing. [h]"""
-SIGMAS = 3.0
-"""A scrap ratio must leave its own noise by this many standard deviations."""
+LEAST_SPREAD = 0.02
+"""Runs of a line scatter at least so much in the logarithm of their speed."""
 _OPEN = ("shift", "overtime")
-
-
-def _events(facts: Facts) -> pd.DataFrame:
-    events = facts.tables["work_order_progress_event"]
-    events = events[events["event_at"] <= facts.as_of]
-    replaced = events["supersedes_id"].dropna()
-    if len(replaced):
-        events = events[~events["event_id"].isin(replaced)]
-    orders = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
-    return events.assign(item_id=look_up(events["wo_id"], orders))
-
-
-def scrap(facts: Facts) -> pd.DataFrame:
-    """
-    Return resources that since the last cycle scrap more than is usual for them.
-
-    Plan is the resource's own ratio before, else 100 less the routing's yield, else nothing. The
-    ratio of a day, or of an item over the cycle, must exceed it by the tolerance and leave the
-    binomial noise of the quantity made; actual is the ratio of those days and items. A line that
-    scraps too much with all it makes is one divergence, not one per item.
-    """
-    events = _events(facts)
-    events = events[(events["good_qty"].fillna(0) + events["scrap_qty"].fillna(0)) > 0]
-    is_new = events["event_at"] > facts.since
-    past = events[~is_new].groupby("resource_id")[["good_qty", "scrap_qty"]].sum()
-    usual = 100 * past["scrap_qty"] / (past["good_qty"] + past["scrap_qty"])
-    routing = facts.tables["routing_alternate"].groupby("resource_id")["yield_pct"].mean()
-    usual = usual.combine_first(100 - routing.astype(float))
-    new = events[is_new].assign(
-        cost=events["scrap_qty"] * look_up(events["item_id"], facts.items["std_cost"]),
-        day=site_day(events["event_at"], facts.time_zone),
-    )
-    chosen = pd.Series(False, index=new.index)
-    for keys in (["resource_id", "day"], ["resource_id", "item_id"]):
-        bad = pd.MultiIndex.from_frame(_scrap_ratios(facts, new, keys, usual)[keys])
-        chosen |= pd.MultiIndex.from_frame(new[keys]).isin(bad)
-    rows = _scrap_ratios(facts, new[chosen], ["resource_id"], usual)
-    if rows.empty:
-        return empty_rows()
-    rows = rows.assign(
-        object_id=rows["resource_id"],
-        site_id=look_up(rows["resource_id"], facts.resource_sites),
-        act_by_at=facts.as_of,
-    )
-    first_items = named(rows["items"].str[0], facts.item_names)
-    rows["sentence"] = [
-        f"scrap on {name}"
-        + (f" of {item}" if len(items) == 1 else f" of {count_of(len(items), 'item')}")
-        + f": {a:.1f} % against {p:.1f} % usual ({q:,.0f} units lost)"
-        for name, item, items, a, p, q in zip(
-            named(rows["resource_id"], facts.resource_names),
-            first_items,
-            rows["items"],
-            rows["actual_value"],
-            rows["planned_value"],
-            rows["scrap_qty"],
-            strict=True,
-        )
-    ]
-    spans = [
-        {"after": first - pd.Timedelta(seconds=1), "until": last}
-        for first, last in zip(rows["first_seen_at"], rows["last_at"], strict=True)
-    ]
-    return finish(
-        rows,
-        divergence_type="scrap_above_plan",
-        subject="execution",
-        object_type="resource",
-        owner_role="operations",
-        unit="%",
-        evidence_table="work_order_progress_event",
-        evidence={
-            "resource_id": rows["resource_id"],
-            "wo_id": rows["orders"],
-            "event_at": pd.Series(spans, index=rows.index, dtype="object"),
-        },
-    )
-
-
-def _scrap_ratios(
-    facts: Facts, new: pd.DataFrame, keys: list[str], usual: pd.Series
-) -> pd.DataFrame:
-    """Return the groups whose scrap ratio leaves the usual one beyond tolerance and noise."""
-    rows = (
-        new.groupby(keys)
-        .agg(
-            good_qty=("good_qty", "sum"),
-            scrap_qty=("scrap_qty", "sum"),
-            cost=("cost", lambda cost: cost.sum(min_count=1)),
-            first_seen_at=("event_at", "min"),
-            last_at=("event_at", "max"),
-            orders=("wo_id", lambda ids: sorted(set(ids))),
-            items=("item_id", lambda ids: sorted(set(ids))),
-        )
-        .reset_index()
-    )
-    total = rows["good_qty"] + rows["scrap_qty"]
-    rows["planned_value"] = look_up(rows["resource_id"], usual).fillna(0.0).astype(float)
-    rows["actual_value"] = 100 * rows["scrap_qty"] / total
-    share = (rows["planned_value"] / 100).clip(0.0, 1.0)
-    noise = 100 * np.sqrt((share * (1 - share)).clip(lower=1e-6) / total)
-    gap = rows["actual_value"] - rows["planned_value"]
-    tolerance = facts.params.divergence.scrap_pct
-    rows["direct_cost"] = rows["cost"] * gap / rows["actual_value"].where(rows["scrap_qty"] > 0)
-    rows["severity"] = gap / max(tolerance, 1e-9)
-    return rows[(gap > tolerance) & (gap > SIGMAS * noise)]
 
 
 def slow_running(facts: Facts) -> pd.DataFrame:
     """
-    Return resources that since the last cycle ran slower than standard by the tolerance.
+    Return resources that since the last cycle ran slower than usual by the tolerance.
 
     Completed operations count: standard hours (good and scrapped units at the standard rate of
     ``run_rate``) over the hours between start and completion in which the resource was open and
-    not stopped. A resource whose own past is slow is compared with the standard all the same: the
-    plan uses the standard.
+    not stopped. Each is an observation on the chart of its resource; a shift must signal, and what
+    it lost must reach the tolerance within its standard error. Plan is what is usual for the
+    resource, in % of standard; a resource without past is held against the standard itself, over
+    at least four hours of work.
     """
     runs = completed_runs(facts)
-    runs = runs[runs["ended"] > facts.since]
-    grouped = runs.groupby("resource_id").agg(
-        standard_hours=("standard_hours", "sum"),
-        actual_hours=("actual_hours", "sum"),
-        first_seen_at=("ended", "min"),
-        orders=("wo_id", lambda ids: sorted(set(ids))),
+    runs = runs.assign(
+        group=runs["resource_id"],
+        at=runs["ended"],
+        value=np.log(runs["actual_hours"] / runs["standard_hours"]),
     )
-    rows = grouped[grouped["standard_hours"] >= LEAST_HOURS].reset_index()
-    rows["planned_value"] = 100.0
-    rows["actual_value"] = 100 * rows["standard_hours"] / rows["actual_hours"]
-    tolerance = facts.params.divergence.rate_pct
-    rows = rows[rows["actual_value"] < 100 - tolerance].copy()
+    young = runs[~runs["resource_id"].isin(has_past(facts, runs)) & (runs["at"] > facts.since)]
+    rows = pd.concat([_slower_than_usual(facts, runs), _slower_than_standard(facts, young)])
+    rows = rows.sort_values("severity", ascending=False, kind="stable")
+    rows = rows.drop_duplicates("resource_id").sort_values("resource_id").reset_index(drop=True)
     if rows.empty:
         return empty_rows()
     rows["object_id"] = rows["resource_id"]
     rows["site_id"] = look_up(rows["resource_id"], facts.resource_sites)
     resources = facts.tables["resource"].drop_duplicates("resource_id").set_index("resource_id")
-    lost = rows["actual_hours"] - rows["standard_hours"]
+    lost = rows["actual_hours"] - 100 * rows["standard_hours"] / rows["planned_value"]
     rows["direct_cost"] = lost * look_up(rows["resource_id"], resources["cost_per_hour"])
-    rows["severity"] = (100 - rows["actual_value"]) / max(tolerance, 1e-9)
     rows["act_by_at"] = facts.as_of
     rows["sentence"] = [
         f"{r} ran at {a:.0f} % of its standard rate ({s:.0f} h of work took {h:.0f} h)"
-        for r, a, s, h in zip(
+        + (f", usual are {p:.0f} %" if round(p) != 100 else "")
+        for r, a, p, s, h in zip(
             named(rows["resource_id"], facts.resource_names),
             rows["actual_value"],
+            rows["planned_value"],
             rows["standard_hours"],
             rows["actual_hours"],
             strict=True,
@@ -180,6 +74,40 @@ def slow_running(facts: Facts) -> pd.DataFrame:
     )
 
 
+def _slower_than_usual(facts: Facts, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return shifts on the charts of the resources, one row each."""
+    tolerance = facts.params.divergence.rate_pct
+    shift = -np.log1p(-min(tolerance, 99.0) / 100)
+    slow = charted(facts, runs, least_spread=LEAST_SPREAD, tolerated=lambda _: float(shift))
+    rows = _summed(slow, ["resource_id", "shift_no", "usual", "spread"])
+    rows["planned_value"] = 100 * np.exp(-rows["usual"])
+    lost = 100 * (1 - rows["actual_value"] / rows["planned_value"])
+    error = 100 * rows["spread"] / np.sqrt(rows["num_runs"])
+    rows["severity"] = lost / max(tolerance, 1e-9)
+    return rows[lost + error > tolerance]
+
+
+def _slower_than_standard(facts: Facts, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return resources without past whose speed of the cycle is below standard."""
+    tolerance = facts.params.divergence.rate_pct
+    rows = _summed(runs, ["resource_id"])
+    rows["planned_value"] = 100.0
+    rows["severity"] = (100 - rows["actual_value"]) / max(tolerance, 1e-9)
+    enough = rows["standard_hours"] >= LEAST_HOURS
+    return rows[enough & (rows["actual_value"] < 100 - tolerance)]
+
+
+def _summed(runs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    rows = runs.groupby(keys, as_index=False).agg(
+        standard_hours=("standard_hours", "sum"),
+        actual_hours=("actual_hours", "sum"),
+        num_runs=("wo_id", "size"),
+        first_seen_at=("began", "min"),
+        orders=("wo_id", lambda ids: sorted(set(ids))),
+    )
+    return rows.assign(actual_value=100 * rows["standard_hours"] / rows["actual_hours"])
+
+
 def completed_runs(facts: Facts) -> pd.DataFrame:
     """
     Return completed operations with the hours they should and did take.
@@ -190,19 +118,15 @@ def completed_runs(facts: Facts) -> pd.DataFrame:
         ``wo_id``, ``op_no``, ``resource_id``, ``item_id``, ``began``, ``ended``,
         ``standard_hours``, ``actual_hours`` (resource open, not stopped) [h].
     """
-    events = _events(facts).assign(split_no=lambda e: e["split_no"].fillna(1))
-    keys = ["wo_id", "op_no", "split_no", "resource_id"]
-    kind = events["event_type"]
-    began = events[kind.isin(["start", "setup_end"])].groupby(keys)["event_at"].max()
-    ended = events[kind == "complete"].groupby(keys)["event_at"].max()
-    qty = (events["good_qty"].fillna(0) + events["scrap_qty"].fillna(0)).groupby(
-        [events[name] for name in keys]
+    runs = facts.progress.runs
+    runs = runs.assign(
+        began=runs["started_at"],
+        ended=runs["completed_at"],
+        qty=runs["good_qty"] + runs["scrap_qty"],
     )
-    runs = pd.concat([began.rename("began"), ended.rename("ended")], axis=1, join="inner")
-    runs = runs.join(qty.sum().rename("qty")).reset_index()
     runs = runs[(runs["qty"] > 0) & (runs["ended"] > runs["began"])]
     orders = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
-    runs["item_id"] = look_up(runs["wo_id"], orders)
+    runs = runs.assign(item_id=look_up(runs["wo_id"], orders))
     rate = (
         facts.tables["run_rate"]
         .groupby(["item_id", "resource_id"], as_index=False)["standard_rate_per_hour"]

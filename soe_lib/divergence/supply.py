@@ -1,10 +1,9 @@
-"""Supply: past-due purchases, late and short confirmations, short and rejected receipts."""
+"""Supply: past-due purchases, late and short confirmations, what we ordered too late."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from soe_lib.calendars import site_day, working_days_between
@@ -47,7 +46,8 @@ def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
     """
     Return open purchase lines past due, or confirmed later or shorter than required.
 
-    Past due counts working days: what was due on Friday is not two days late on Monday morning.
+    The tolerance counts working days: what was due on Friday is not two days late on Monday
+    morning. The lateness that is reported is in calendar days.
 
     A supplier is late against the required date or, where we ordered with less than the item's
     lead time, against the day that the lead time allows. What we ordered too late ourselves is a
@@ -74,8 +74,9 @@ def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
     is_overdue = working_days_between(expected, today) > params.supplier_late_days
     tolerance = params.supplier_late_days
     asked_days = (lines["promised_date"] - lines["required_date"]).dt.days.astype(float)
-    late_days = (lines["promised_date"] - _possible(facts, lines)).dt.days.astype(float)
-    is_late = (late_days > tolerance) & ~is_overdue
+    possible = possible_day(facts, lines)
+    late_days = (lines["promised_date"] - possible).dt.days.astype(float)
+    is_late = (working_days_between(possible, lines["promised_date"]) > tolerance) & ~is_overdue
     is_ours = (asked_days > tolerance) & ~is_late & ~is_overdue
     is_ours &= lines["item_id"].isin(material["item_id"])
     parts = [
@@ -88,7 +89,7 @@ def purchases(facts: Facts, material: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(kept, ignore_index=True) if kept else empty_rows()
 
 
-def _possible(facts: Facts, lines: pd.DataFrame) -> pd.Series:
+def possible_day(facts: Facts, lines: pd.DataFrame) -> pd.Series:
     """
     Return the later of the required day and the day that the lead time allows.
 
@@ -237,112 +238,4 @@ def _line_rows(rows: pd.DataFrame, divergence_type: str, unit: str) -> pd.DataFr
         unit=unit,
         evidence_table="purchase_order_line",
         evidence=evidence,
-    )
-
-
-def receipts(facts: Facts) -> pd.DataFrame:
-    """
-    Return purchase lines closed since the last cycle that came short, rejected or late.
-
-    All receipts of the line count, also those before the last cycle; the line is news when one of
-    them is. Late is the last receipt against the day that was required and possible: nothing can
-    be done about it any more, but the supplier's next promise is worth less.
-    """
-    events = facts.tables["goods_receipt_event"]
-    events = events[events["received_at"] <= facts.as_of]
-    news = events.loc[events["received_at"] > facts.since, KEYS].drop_duplicates()
-    if news.empty:
-        return empty_rows()
-    events = events.assign(rejected_qty=events["rejected_qty"].fillna(0.0)).merge(news, on=KEYS)
-    rows = events.groupby(KEYS, as_index=False).agg(
-        received_qty=("received_qty", "sum"),
-        rejected_qty=("rejected_qty", "sum"),
-        first_seen_at=("received_at", "max"),
-    )
-    lines = facts.tables["purchase_order_line"]
-    lines = lines.groupby(KEYS, as_index=False).agg(
-        item_id=("item_id", "first"),
-        supplier_id=("supplier_id", "first"),
-        ordered_qty=("ordered_qty", "sum"),
-        is_closed=("status", lambda states: (states != "open").all()),
-        unit_cost=("unit_cost", "first"),
-        site_id=("site_id", "first"),
-        required_date=("required_date", "max"),
-        ordered_at=("ordered_at", "min"),
-    )
-    rows = rows.merge(lines, on=KEYS)
-    rows = rows[rows["is_closed"].astype(bool)]
-    rows["object_id"] = rows["po_id"] + "/" + rows["line_id"]
-    parts = [_received_short(facts, rows), _received_late(facts, rows)]
-    kept = [part for part in parts if len(part)]
-    return pd.concat(kept, ignore_index=True) if kept else empty_rows()
-
-
-def _received_late(facts: Facts, rows: pd.DataFrame) -> pd.DataFrame:
-    came = site_day(rows["first_seen_at"], facts.time_zone)
-    days = (came - _possible(facts, rows)).dt.days.astype(float)
-    tolerance = facts.params.divergence.supplier_late_days
-    late = rows[days > tolerance].copy()
-    late["planned_value"] = 0.0
-    late["actual_value"] = late["deviation_days"] = days[late.index]
-    late["severity"] = late["deviation_days"] / max(tolerance, 1e-9)
-    late["sentence"] = [
-        f"{s} delivered {i} ({o}) on {c:%d %b}, required {r:%d %b}: {d:.0f} days late"
-        for s, i, o, c, r, d in zip(
-            late["supplier_id"],
-            named(late["item_id"], facts.item_names),
-            late["object_id"],
-            came[late.index],
-            late["required_date"],
-            late["deviation_days"],
-            strict=True,
-        )
-    ]
-    return _receipt_rows(facts, late, "receipt_late", "days")
-
-
-def _received_short(facts: Facts, rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows.copy()
-    rows["planned_value"] = rows["ordered_qty"]
-    rows["actual_value"] = rows["received_qty"] - rows["rejected_qty"]
-    missing = rows["planned_value"] - rows["actual_value"]
-    limit = facts.params.divergence.supplier_short_pct
-    rows = rows[missing > limit / 100 * rows["ordered_qty"]].copy()
-    rows["direct_cost"] = np.where(
-        rows["rejected_qty"] > 0, rows["rejected_qty"] * rows["unit_cost"], 0.0
-    )
-    share = 100 * (1 - rows["actual_value"] / rows["planned_value"])
-    rows["severity"] = share / max(limit, 1e-9)
-    rows["act_by_at"] = facts.as_of
-    rows["sentence"] = [
-        f"{o} of {s}: {a:,.0f} usable of {p:,.0f} of {i}" + (f", {r:,.0f} rejected" if r else "")
-        for o, s, a, p, i, r in zip(
-            rows["object_id"],
-            rows["supplier_id"],
-            rows["actual_value"],
-            rows["planned_value"],
-            named(rows["item_id"], facts.item_names),
-            rows["rejected_qty"],
-            strict=True,
-        )
-    ]
-    return _receipt_rows(facts, rows, "receipt_short", "uom")
-
-
-def _receipt_rows(
-    facts: Facts, rows: pd.DataFrame, divergence_type: str, unit: str
-) -> pd.DataFrame:
-    return finish(
-        rows,
-        divergence_type=divergence_type,
-        subject="supply",
-        object_type="purchase_order_line",
-        owner_role="procurement",
-        unit=unit,
-        evidence_table="goods_receipt_event",
-        evidence={
-            "po_id": rows["po_id"],
-            "line_id": rows["line_id"],
-            "received_at": {"until": facts.as_of},
-        },
     )

@@ -54,6 +54,7 @@ SHAPES: dict[str, dict[str, str]] = {
         "promised_date": _DATE,
         "is_covered": _FLAG,
         "lateness_days": _NUMBER,
+        "late_cost": _NUMBER,
     },
     "scenario_pegging": {
         "order_id": _TEXT,
@@ -69,6 +70,15 @@ SHAPES: dict[str, dict[str, str]] = {
         "order_at": _AT,
         "receipt_at": _AT,
         "wo_id": _TEXT,
+        "is_expedite": _FLAG,
+        "cost": _NUMBER,
+    },
+    "scenario_expedites": {
+        "supply_id": _TEXT,
+        "item_id": _TEXT,
+        "old_at": _AT,
+        "new_at": _AT,
+        "cost": _NUMBER,
     },
     "scenario_orders": {
         "order_id": _TEXT,
@@ -232,6 +242,9 @@ def _rows_of(
         "scenario_promises": promises,
         "scenario_pegging": result.schedule.pegging,
         "scenario_purchases": result.schedule.purchases,
+        "scenario_expedites": result.schedule.expedites.reindex(
+            columns=list(SHAPES["scenario_expedites"])
+        ),
         "scenario_orders": result.orders,
         "scenario_moves": result.moves,
         "scenario_promise_moves": moved,

@@ -1,10 +1,10 @@
-# ruff: noqa: SIM102 - plain statements are what the compiler takes
+# ruff: noqa: SIM102, SIM109 - plain statements are what the compiler takes
 """
 Simulated annealing over sequences, places, releases and lots, one kernel.
 
 A move is proposed, simulated where it matters (``evaluate``), and kept when it is cheaper or, with
-the usual probability, when it is dearer. Half of the proposals pick an operation that costs
-something now. Targets are drawn around where the operation stands, around its due instant, around
+the usual probability, when it is dearer. Half of the proposals pick an operation that is late or in
+the way of one. Targets are drawn around where the operation stands, around its due instant, around
 the instants at which its components arrive, and beside operations of its set-up family.
 """
 
@@ -21,7 +21,7 @@ from soe_lib.schedule.evaluate import (
     evaluate,
     roll_back,
 )
-from soe_lib.schedule.kernel import inlined, kernel
+from soe_lib.schedule.kernel import entry, inlined, kernel
 from soe_lib.schedule.moves import (
     find,
     forget,
@@ -44,6 +44,7 @@ from soe_lib.schedule.work import (
     DUE,
     END,
     FAMILY,
+    FIXED_SETUP,
     IS_FIRM,
     IS_PLAIN,
     ITEM,
@@ -51,7 +52,9 @@ from soe_lib.schedule.work import (
     MACHINE,
     NEED_COUNT,
     NEED_FIRST,
+    PREVIOUS,
     RUN,
+    SOFT,
     START,
     STAYS,
 )
@@ -60,6 +63,10 @@ INSERT, SWAP, BLOCK, FAMILY_BLOCK, FLOOR_CHANGE, LOT_CHANGE, CROSS_SWAP, STOCK_S
     9
 )
 NUM_KINDS = 9
+REACH = 20
+"""Operations before a late one that may be in its way."""
+SHARE_LATE, SHARE_URGENT = 0.3, 0.5
+"""Share of the proposals that pick a late operation, and cumulative of one in the way of such."""
 
 
 @inlined
@@ -80,16 +87,66 @@ def pick(rng, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def choose_op(f, s, rng, active, num):  # type: ignore[no-untyped-def]
-    """Return a movable operation, half of the time one that ends too late; -1 for none."""
-    want = draw(rng) < 0.5
-    for _ in range(12):
-        o = active[pick(rng, num)]
-        if s.place[o, MACHINE] < 0 or f.op_i[o, STAYS] > 0:
-            continue
-        if not want or s.op[o, END] > s.op[o, DUE]:
-            return o
-    for _ in range(12):
+def add_urgent(f, s, x, o, n):  # type: ignore[no-untyped-def]
+    """Append an operation that may be moved to the urgent ones and return their number."""
+    if n < len(x.urgent) and f.op_i[o, STAYS] == 0 and s.place[o, MACHINE] >= 0:
+        x.urgent[n] = o
+        return n + 1
+    return n
+
+
+@kernel
+def list_urgent(f, s, x):  # type: ignore[no-untyped-def]
+    """
+    List the operations that end too late, with those before them in their lots, and then the
+    operations that stand before a late one without a pause in between.
+    """
+    n = np.int64(0)
+    for m in range(len(f.machine)):
+        for k in range(s.count[m]):
+            o = s.sequence[m, k]
+            if s.op[o, END] > s.op[o, DUE]:
+                while o >= 0 and n < len(f.op_i):
+                    n = add_urgent(f, s, x, o, n)
+                    o = f.op_i[o, PREVIOUS]
+    x.urgent_count[0] = n
+    for m in range(len(f.machine)):
+        r = f.machine[m, 0]
+        reach = 0
+        for k in range(s.count[m] - 1, f.machine[m, 2] - 1, -1):
+            o = s.sequence[m, k]
+            if s.op[o, END] > s.op[o, DUE]:
+                reach = REACH
+                continue
+            if reach == 0:
+                continue
+            reach -= 1
+            after = s.sequence[m, k + 1]
+            pause = s.op[after, START] - s.op[o, END] - f.op_f[after, FIXED_SETUP]
+            if f.op_i[o, FAMILY] >= 0 and f.op_i[after, FAMILY] >= 0:
+                pause -= f.setup[r, f.op_i[o, FAMILY], f.op_i[after, FAMILY]]
+            if pause > 1.0:
+                reach = 0
+            else:
+                n = add_urgent(f, s, x, o, n)
+    x.urgent_count[1] = n
+
+
+@kernel
+def choose_op(f, s, x, rng, active, num):  # type: ignore[no-untyped-def]
+    """Return a movable operation, often one that is late or stands before one; -1 for none."""
+    u = draw(rng)
+    n = 0
+    if u < SHARE_LATE:
+        n = x.urgent_count[0]
+    elif u < SHARE_URGENT:
+        n = x.urgent_count[1]
+    if n > 0:
+        for _ in range(4):
+            o = x.urgent[pick(rng, n)]
+            if s.place[o, MACHINE] >= 0:
+                return o
+    for _ in range(24):
         o = active[pick(rng, num)]
         if s.place[o, MACHINE] >= 0 and f.op_i[o, STAYS] == 0:
             return o
@@ -160,7 +217,7 @@ def target_position(f, s, rng, o, m, head):  # type: ignore[no-untyped-def]
 @kernel
 def try_insert(f, s, x, v, rng, active, num, may_reroute):  # type: ignore[no-untyped-def]
     """Move one operation; False when there was nothing to move."""
-    o = choose_op(f, s, rng, active, num)
+    o = choose_op(f, s, x, rng, active, num)
     if o < 0:
         return False
     own = s.place[o, MACHINE]
@@ -180,14 +237,14 @@ def try_insert(f, s, x, v, rng, active, num, may_reroute):  # type: ignore[no-un
     if p == a:
         return False
     save_row(s, v, m)
-    shift_block(s, x, m, a, 1, p)
+    shift_block(s, x, m, a, np.int64(1), p)
     return True
 
 
 @kernel
 def try_swap(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Exchange two operations of a machine."""
-    o = choose_op(f, s, rng, active, num)
+    o = choose_op(f, s, x, rng, active, num)
     if o < 0:
         return False
     m = s.place[o, MACHINE]
@@ -205,7 +262,7 @@ def try_swap(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
 @kernel
 def try_block(f, s, x, v, rng, active, num, whole_family):  # type: ignore[no-untyped-def]
     """Move several neighbours together; with ``whole_family`` the run of one set-up family."""
-    o = choose_op(f, s, rng, active, num)
+    o = choose_op(f, s, x, rng, active, num)
     if o < 0:
         return False
     m = s.place[o, MACHINE]
@@ -222,7 +279,8 @@ def try_block(f, s, x, v, rng, active, num, whole_family):  # type: ignore[no-un
             if size >= 40:
                 break
     else:
-        size = min(2 + pick(rng, 6), s.count[m] - a)
+        longest = min(6, s.count[m] // 3) if draw(rng) < 0.5 else s.count[m] // 3
+        size = min(2 + pick(rng, min(max(longest, 1), 30)), s.count[m] - a)
     room = s.count[m] - size
     b = target_position(f, s, rng, o, m, head)
     if b > a:
@@ -238,7 +296,7 @@ def try_block(f, s, x, v, rng, active, num, whole_family):  # type: ignore[no-un
 @kernel
 def try_floor(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Set or clear the release of an operation: wait for the supply of one of its components."""
-    o = choose_op(f, s, rng, active, num)
+    o = choose_op(f, s, x, rng, active, num)
     if o < 0 or f.op_i[o, NEED_COUNT] == 0:
         return False
     floor = 0.0
@@ -266,7 +324,7 @@ def try_floor(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
 @kernel
 def try_lot(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Move a job to another lot of the item, or out of its lot into one of its own."""
-    o = choose_op(f, s, rng, active, num)
+    o = choose_op(f, s, x, rng, active, num)
     if o < 0:
         return False
     lot = f.op_i[o, LOT]
@@ -301,7 +359,7 @@ def try_lot(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
 @kernel
 def try_stock(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Serve an order line from stock that another line of the item has, and that one from a lot."""
-    o = choose_op(f, s, rng, active, num)
+    o = choose_op(f, s, x, rng, active, num)
     if o < 0:
         return False
     lot = f.op_i[o, LOT]
@@ -325,7 +383,7 @@ def try_stock(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
 @kernel
 def try_cross(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Exchange two operations of different machines, where both may run on the other's."""
-    o = choose_op(f, s, rng, active, num)
+    o = choose_op(f, s, x, rng, active, num)
     if o < 0 or f.op_i[o, ALT_COUNT] < 2:
         return False
     alternate = f.op_i[o, ALT_FIRST] + pick(rng, f.op_i[o, ALT_COUNT])
@@ -369,13 +427,13 @@ def send_to(f, s, x, v, o, floor, at):  # type: ignore[no-untyped-def]
     if p == a:
         mark_range(x, m, a, a)
     else:
-        shift_block(s, x, m, a, 1, p)
+        shift_block(s, x, m, a, np.int64(1), p)
 
 
 @kernel
 def try_trade(f, s, x, v, rng, active, num):  # type: ignore[no-untyped-def]
     """Give an early component to an operation that waits for it; one that has it waits instead."""
-    o = choose_op(f, s, rng, active, num)
+    o = choose_op(f, s, x, rng, active, num)
     if o < 0 or f.op_i[o, NEED_COUNT] == 0:
         return False
     k = pick(rng, f.op_i[o, NEED_COUNT])
@@ -418,10 +476,8 @@ def propose(f, s, x, v, rng, active, num, kind, may_reroute):  # type: ignore[no
         return try_insert(f, s, x, v, rng, active, num, may_reroute)
     if kind == SWAP:
         return try_swap(f, s, x, v, rng, active, num)
-    if kind == BLOCK:
-        return try_block(f, s, x, v, rng, active, num, False)
-    if kind == FAMILY_BLOCK:
-        return try_block(f, s, x, v, rng, active, num, True)
+    if kind == BLOCK or kind == FAMILY_BLOCK:
+        return try_block(f, s, x, v, rng, active, num, kind == FAMILY_BLOCK)
     if kind == FLOOR_CHANGE:
         return try_floor(f, s, x, v, rng, active, num)
     if kind == LOT_CHANGE:
@@ -433,7 +489,7 @@ def propose(f, s, x, v, rng, active, num, kind, may_reroute):  # type: ignore[no
     return may_reroute and try_cross(f, s, x, v, rng, active, num)
 
 
-@kernel
+@entry
 def anneal(f, s, x, v, rng, active, num, iterations, hot, cold, share, may_reroute, tally):  # type: ignore[no-untyped-def]
     """
     Run a chunk of the search from temperature ``hot`` to ``cold``.
@@ -451,6 +507,7 @@ def anneal(f, s, x, v, rng, active, num, iterations, hot, cold, share, may_rerou
     """
     ratio = cold / hot
     temperature = hot
+    list_urgent(f, s, x)
     for i in range(iterations):
         if i % 64 == 0:
             temperature = hot * ratio ** (i / iterations)
@@ -476,7 +533,7 @@ def anneal(f, s, x, v, rng, active, num, iterations, hot, cold, share, may_rerou
             restore(s, v, x)
 
 
-@kernel
+@entry
 def settle(f, s, x):  # type: ignore[no-untyped-def]
     """Simulate everything from the sequences; False where they contradict each other."""
     begin(x)
@@ -484,16 +541,18 @@ def settle(f, s, x):  # type: ignore[no-untyped-def]
         s.op[o, START] = 1e15
         s.op[o, END] = 1e15
         s.op[o, COST] = 0.0
+        s.op[o, SOFT] = 0.0
     for b in range(len(s.used)):
         s.used[b] = 0.0
     for k in range(len(s.bucket_of)):
         s.bucket_of[k] = -1
     for m in range(len(f.machine)):
         x.machine_cost[m] = 0.0
+        x.machine_soft[m] = 0.0
         for k in range(s.count[m]):
             refresh(f, s, s.sequence[m, k])
         if s.count[m] > 0:
-            mark_range(x, m, 0, s.count[m] - 1)
+            mark_range(x, m, np.int64(0), s.count[m] - 1)
     for c in range(len(x.component_cost)):
         x.component_cost[c] = 0.0
     for d in range(len(x.order_cost)):
@@ -509,7 +568,7 @@ def settle(f, s, x):  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel
+@entry
 def keep_waits(f, s, start):  # type: ignore[no-untyped-def]
     """Where a start waited for components, release the operation at that supply."""
     for m in range(len(f.machine)):
@@ -532,3 +591,12 @@ def keep_waits(f, s, start):  # type: ignore[no-untyped-def]
                 free = worked_at(f.clock_offset, f.clock, r, start[before]) + run
             if worked_at(f.clock_offset, f.clock, r, start[o]) > free + 90.0 and floor > 0:
                 s.floor_at[o] = floor
+
+
+@entry
+def run_starts(f, s, out):  # type: ignore[no-untyped-def]
+    """Write the start of every operation on a machine into ``out``. [min]"""
+    for o in range(len(out)):
+        m = s.place[o, MACHINE]
+        if m >= 0:
+            out[o] = start_at(f.clock_offset, f.clock, f.machine[m, 0], s.op[o, START])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from soe_lib.schedule.kernel import kernel
+from soe_lib.schedule.kernel import entry
 from soe_lib.schedule.problem import NEVER, Problem
 
 
@@ -50,7 +50,7 @@ def build_clock(problem: Problem, booked: np.ndarray | None = None) -> Clock:
     return Clock(offset.astype(np.int64), np.column_stack([begin, end, worked]))
 
 
-@kernel
+@entry
 def worked_at(offset: np.ndarray, spans: np.ndarray, resource: int, at: float) -> float:
     """Return the minutes worked before an instant. [min]"""
     low, high = offset[resource], offset[resource + 1]
@@ -71,7 +71,7 @@ def worked_at(offset: np.ndarray, spans: np.ndarray, resource: int, at: float) -
     return spans[left, 2] + at - spans[left, 0]
 
 
-@kernel
+@entry
 def start_at(offset: np.ndarray, spans: np.ndarray, resource: int, worked: float) -> float:
     """Return the latest instant before which ``worked`` minutes are worked (open again). [min]"""
     low, high = offset[resource], offset[resource + 1]
@@ -87,7 +87,7 @@ def start_at(offset: np.ndarray, spans: np.ndarray, resource: int, worked: float
     return spans[left, 0] + max(worked - spans[left, 2], 0.0)
 
 
-@kernel
+@entry
 def end_at(offset: np.ndarray, spans: np.ndarray, resource: int, worked: float) -> float:
     """Return the earliest instant at which ``worked`` minutes are worked. [min]"""
     low, high = offset[resource], offset[resource + 1]

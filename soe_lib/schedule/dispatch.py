@@ -56,7 +56,7 @@ def dispatch_kernel(
     for m in range(machines):
         r = f.machine[m, 0]
         width = max(width, listed_offset[r + 1] - listed_offset[r])
-    sequence = np.full((machines, width + 2), -1, np.int32)
+    sequence = np.full((machines, width + 2), -1, np.int64)
     count = np.zeros(machines, np.int64)
     chosen = np.full(n, -1, np.int64)
     alternate = f.op_i[:, ALT_FIRST].copy()
@@ -65,7 +65,7 @@ def dispatch_kernel(
     times, amounts, events = stock.at.copy(), stock.qty.copy(), stock.count.copy()
     used, bought = np.zeros(len(events)), np.zeros(len(events))
     tool_free = aids.tool_free.copy()
-    held, num_held = np.zeros((16, 4)), 0
+    held, num_held = np.zeros((16, 4)), np.int64(0)
     worked = np.zeros(machines)
     family = f.machine[:, 1].copy()
     key = np.zeros(machines)

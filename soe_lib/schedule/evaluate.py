@@ -54,6 +54,7 @@ from soe_lib.schedule.work import (
     RANK,
     RELEASE,
     RUN,
+    SOFT,
     START,
     STAYS,
     UNREST,
@@ -77,7 +78,7 @@ LOCAL, SHORT, RAMP, SPLIT_ORDERS, RUNNING = range(5)
 class Scratch(NamedTuple):
     """Times and costs on trial, and what has to be undone when a move is rejected."""
 
-    trial: np.ndarray  # start, end, cost
+    trial: np.ndarray  # start, end, cost, soft part of the cost
     stamp: np.ndarray
     touched: np.ndarray
     dirty_from: np.ndarray
@@ -93,6 +94,9 @@ class Scratch(NamedTuple):
     order_list: np.ndarray
     order_cost: np.ndarray
     machine_cost: np.ndarray
+    machine_soft: np.ndarray  # the part that can fall although everything ends later
+    urgent: np.ndarray  # operations that are late, then those that stand before them
+    urgent_count: np.ndarray
     number: np.ndarray
     money: np.ndarray
 
@@ -103,7 +107,7 @@ def scratch(field: Field, state: State) -> Scratch:
     items = len(field.bucket_offset) - 1
     needs = len(state.bucket_of)
     return Scratch(
-        trial=np.zeros((ops, 3)),
+        trial=np.zeros((ops, 4)),
         stamp=np.zeros(ops, np.int64),
         touched=np.zeros(ops + 1, np.int64),
         dirty_from=np.full(machines, -1, np.int64),
@@ -119,6 +123,9 @@ def scratch(field: Field, state: State) -> Scratch:
         order_list=np.zeros(field.orders + 1, np.int64),
         order_cost=np.zeros(field.orders),
         machine_cost=np.zeros(machines),
+        machine_soft=np.zeros(machines),
+        urgent=np.zeros(2 * ops + 2, np.int64),
+        urgent_count=np.zeros(2, np.int64),
         number=np.zeros(8, np.int64),
         money=np.zeros(8),
     )
@@ -273,7 +280,7 @@ def take_out(f, s, x, o):  # type: ignore[no-untyped-def]
         need = f.op_i[o, NEED_FIRST] + k
         c = f.need_bucket[need]
         if c >= 0:
-            change_bucket(f, s, x, o, lot, k, need, c, -1)
+            change_bucket(f, s, x, o, lot, k, need, c, np.int64(-1))
 
 
 @kernel
@@ -290,7 +297,7 @@ def shortage(f, s, c):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def set_trial(x, o, start, end, cost):  # type: ignore[no-untyped-def]
+def set_trial(x, o, start, end, cost, soft):  # type: ignore[no-untyped-def]
     """Note times and cost of an operation on trial."""
     if x.stamp[o] != x.number[STAMP]:
         x.stamp[o] = x.number[STAMP]
@@ -299,6 +306,7 @@ def set_trial(x, o, start, end, cost):  # type: ignore[no-untyped-def]
     x.trial[o, 0] = start
     x.trial[o, 1] = end
     x.trial[o, 2] = cost
+    x.trial[o, 3] = soft
 
 
 @kernel
@@ -326,7 +334,7 @@ def sweep(f, s, x, m, limit):  # type: ignore[no-untyped-def]
                 k -= 1
             if k >= 0:
                 ranked = s.sequence[m, k]
-    rest = x.machine_cost[m]
+    rest, rest_soft = x.machine_cost[m], x.machine_soft[m]
     alone = x.number[DIRTY] == 0
     for k in range(first, s.count[m]):
         o = s.sequence[m, k]
@@ -346,12 +354,14 @@ def sweep(f, s, x, m, limit):  # type: ignore[no-untyped-def]
         old_start = x.trial[o, 0] if known else s.op[o, START]
         old_end = x.trial[o, 1] if known else s.op[o, END]
         old_cost = x.trial[o, 2] if known else s.op[o, COST]
+        old_soft = x.trial[o, 3] if known else s.op[o, SOFT]
         cost = setup * f.change_cost[r]
         if f.has_unrest:
             cost += unrest(f, s, o, r, ranked)
             if f.op_i[o, RANK] >= 0:
                 ranked = o
         cost += PREFERENCE_PRICE * f.alt_f[s.place[o, ALTERNATE], PREFERENCE]
+        soft = cost
         if f.op_i[o, IS_LAST] == 1:
             if end > s.op[o, DUE] + 1e-9:
                 at = end_at(f.clock_offset, f.clock, r, end)
@@ -359,19 +369,23 @@ def sweep(f, s, x, m, limit):  # type: ignore[no-untyped-def]
             elif s.op[o, HOLD_RATE] > 0:
                 early = s.op[o, DUE] - end
                 cost += s.op[o, HOLD_RATE] * early * early / EARLY_SCALE
+                soft = cost
         fresh = f.op_i[o, NEED_COUNT] > 0 and s.bucket_of[f.op_i[o, BUCKET_FIRST]] < 0
         late_both = start >= s.op[o, LAST_BUCKET] and old_start >= s.op[o, LAST_BUCKET]
         if fresh or (start != old_start and not late_both):
             use(f, s, x, o, r, start)
-        set_trial(x, o, start, end, cost)
+        set_trial(x, o, start, end, cost, soft)
         x.money[RUNNING] += cost - old_cost
         rest -= old_cost
+        rest_soft -= old_soft
         if end != old_end or fresh:
             if not pass_on(f, s, x, o, m, k):
                 return False
             if x.dirty_from[m] >= 0:
                 must = max(must, x.dirty_to[m])
-        if x.money[RUNNING] > limit + rest and alone and x.number[DIRTY] == 0:
+        # what ends later from here on only gets later: of its costs no lateness can be saved
+        most = rest_soft if k >= must and end >= old_end else rest
+        if x.money[RUNNING] > limit + most and alone and x.number[DIRTY] == 0:
             return False
         if k >= must and end == old_end and (own >= 0 or family < 0):
             if not f.has_unrest or f.op_i[o, RANK] >= 0:
@@ -511,10 +525,12 @@ def commit(f, s, x):  # type: ignore[no-untyped-def]
         m = s.place[o, MACHINE]
         if m >= 0:
             x.machine_cost[m] += x.trial[o, 2] - s.op[o, COST]
+            x.machine_soft[m] += x.trial[o, 3] - s.op[o, SOFT]
         x.money[LOCAL] += x.trial[o, 2] - s.op[o, COST]
         s.op[o, START] = x.trial[o, 0]
         s.op[o, END] = x.trial[o, 1]
         s.op[o, COST] = x.trial[o, 2]
+        s.op[o, SOFT] = x.trial[o, 3]
     for k in range(x.number[COMPONENTS]):
         c = x.component[k]
         cost = shortage(f, s, c)

@@ -41,7 +41,7 @@ def _cache_folder() -> str:
 
 KERNELS = (
     "anneal.py", "clock.py", "dispatch.py", "evaluate.py", "jit.py", "kernel.py", "labour.py",
-    "moves.py", "search.py", "tidy.py", "timing.py", "work.py",
+    "moves.py", "tidy.py", "timing.py", "work.py",
 )  # fmt: skip
 """Files with kernels or with the constants that they compile in."""
 
@@ -53,7 +53,7 @@ def _compiler(**options: Any) -> Any:
         before = numba.config.CACHE_DIR
         numba.config.CACHE_DIR = _FOLDER or before
         try:
-            return numba.njit(cache=True, **options)(function)
+            return numba.njit(**{"cache": True, **options})(function)
         finally:
             numba.config.CACHE_DIR = before
 
@@ -61,6 +61,11 @@ def _compiler(**options: Any) -> Any:
 
 
 _FOLDER = _cache_folder()
+_INNER = {"cache": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+entry: Any = _compiler(_nrt=False)
+"""A kernel of the search that Python calls."""
+kernel: Any = _compiler(_nrt=False, **_INNER)
+"""A kernel that only kernels call: compiled into them, without a door for Python or a file."""
+inlined: Any = _compiler(_nrt=False, inline="always", **_INNER)
 allocating: Any = _compiler()
-kernel: Any = _compiler(_nrt=False)
-inlined: Any = _compiler(_nrt=False, inline="always")
+allocating_inner: Any = _compiler(**_INNER)

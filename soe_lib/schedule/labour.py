@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 
 from soe_lib.schedule.clock import start_at, worked_at
-from soe_lib.schedule.kernel import allocating
+from soe_lib.schedule.kernel import allocating_inner
 
 MOST_TRIES = 5000
 
 
-@allocating
+@allocating_inner
 def hold_labour(offset, spans, r, begin, run, skill, heads, held, count):
     """Note the people that an operation holds: one row per working interval; grow the table."""
     at = start_at(offset, spans, r, begin)
@@ -34,7 +34,7 @@ def hold_labour(offset, spans, r, begin, run, skill, heads, held, count):
     return held, count
 
 
-@allocating
+@allocating_inner
 def _next_fault(first, last, skill, heads, skill_offset, steps, held, count):
     """Return -1 where enough people are there all the time, else the next instant to try."""
     t = first
@@ -70,7 +70,7 @@ def _next_fault(first, last, skill, heads, skill_offset, steps, held, count):
     return -1.0
 
 
-@allocating
+@allocating_inner
 def fits_labour(
     offset, spans, r, begin, run, skill, heads, skill_offset, steps, held, count
 ):  # fmt: skip  # type: ignore[no-untyped-def]

@@ -33,6 +33,8 @@ from soe_lib.schedule.work import (
     LOT_MULTIPLE,
     MACHINE,
     NUM_OPS,
+    OP_COLUMNS,
+    SOFT,
     Field,
     State,
 )
@@ -69,7 +71,7 @@ def saved(field: Field, state: State) -> Saved:
     jobs = len(state.job_next) + 8
     return Saved(
         machine=np.zeros(most, np.int64),
-        row=np.zeros((most, state.sequence.shape[1]), np.int32),
+        row=np.zeros((most, state.sequence.shape[1]), np.int64),
         count=np.zeros(most, np.int64),
         op=np.zeros(most, np.int64),
         op_row=np.zeros((most, state.op.shape[1])),
@@ -107,7 +109,7 @@ def save_op(s, v, o):  # type: ignore[no-untyped-def]
     """Save the rows of an operation."""
     n = v.number[OPS]
     v.op[n] = o
-    for k in range(8):
+    for k in range(OP_COLUMNS):
         v.op_row[n, k] = s.op[o, k]
     for k in range(4):
         v.place_row[n, k] = s.place[o, k]
@@ -150,9 +152,11 @@ def restore(s, v, x):  # type: ignore[no-untyped-def]
         if m != old:
             if m >= 0:
                 x.machine_cost[m] -= s.op[o, COST]
+                x.machine_soft[m] -= s.op[o, SOFT]
             if old >= 0:
                 x.machine_cost[old] += s.op[o, COST]
-        for k in range(8):
+                x.machine_soft[old] += s.op[o, SOFT]
+        for k in range(OP_COLUMNS):
             s.op[o, k] = v.op_row[n, k]
         for k in range(4):
             s.place[o, k] = v.place_row[n, k]
@@ -218,6 +222,7 @@ def cut(s, x, m, p):  # type: ignore[no-untyped-def]
         s.sequence[m, k] = s.sequence[m, k + 1]
     s.count[m] -= 1
     x.machine_cost[m] -= s.op[o, COST]
+    x.machine_soft[m] -= s.op[o, SOFT]
     s.place[o, MACHINE] = -1
     mark_range(x, m, p, p)
     return o
@@ -231,6 +236,7 @@ def paste(s, x, m, p, o, alternate):  # type: ignore[no-untyped-def]
     s.sequence[m, p] = o
     s.count[m] += 1
     x.machine_cost[m] += s.op[o, COST]
+    x.machine_soft[m] += s.op[o, SOFT]
     s.place[o, MACHINE] = m
     s.place[o, ALTERNATE] = alternate
     mark_range(x, m, p, p + 1)
@@ -248,7 +254,8 @@ def relocate(f, s, x, v, o, m, p, alternate):  # type: ignore[no-untyped-def]
     paste(s, x, m, p, o, alternate)
     refresh(f, s, o)
     if x.stamp[o] != x.number[0]:
-        set_trial(x, o, -1.0, -1.0, s.op[o, COST])  # its old times are those of another clock
+        # its old times are those of another clock
+        set_trial(x, o, -1.0, -1.0, s.op[o, COST], s.op[o, SOFT])
 
 
 @kernel
@@ -259,7 +266,7 @@ def drop_op(f, s, x, v, o):  # type: ignore[no-untyped-def]
     save_op(s, v, o)
     take_out(f, s, x, o)
     cut(s, x, m, find(s, m, o))
-    set_trial(x, o, 1e15, 1e15, 0.0)
+    set_trial(x, o, 1e15, 1e15, 0.0, 0.0)
 
 
 @kernel

@@ -237,7 +237,7 @@ def place_published(problem: Problem, plan: Plan) -> None:
         alternate[o] = best[2]
         free[best[1]] = best[0]
     count = np.array([len(row) for row in rows], np.int64)
-    sequence = np.full((machines, max([1, *count])), -1, np.int32)
+    sequence = np.full((machines, max([1, *count])), -1, np.int64)
     for m, row in enumerate(rows):
         sequence[m, : len(row)] = row
     plan.place(sequence, count, alternate)

@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from soe_lib.schedule.anneal import NUM_KINDS, anneal, keep_waits, settle
-from soe_lib.schedule.clock import start_at
+from soe_lib.schedule.anneal import NUM_KINDS, anneal, keep_waits, run_starts, settle
 from soe_lib.schedule.evaluate import LOCAL, RAMP, SHORT, SPLIT_ORDERS, scratch
-from soe_lib.schedule.kernel import kernel
 from soe_lib.schedule.moves import saved
 from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.tidy import MOST_PASSES, tidy
 from soe_lib.schedule.timing import Timing
-from soe_lib.schedule.work import MACHINE, RUN, START, STAYS, Field, State
+from soe_lib.schedule.work import MACHINE, RUN, STAYS, Field, State
 
 SHARE = np.cumsum([0.40, 0.13, 0.07, 0.06, 0.08, 0.09, 0.07, 0.02, 0.08])
 """Probability of each kind of move, cumulative."""
@@ -33,9 +31,9 @@ RAMP_UP = 20.0
 """Price of missing components over the first 70 % of the search, from once to this many times."""
 LAST_RAMP = 200.0
 """And over the rest, times this: at the end nothing may be short, however little."""
-HOT = 2.0
-"""First temperature, in mean costs of delay by one mean run."""
-COLD_LONG, COLD_SHORT = 0.008, 0.04
+HOT = 0.3
+"""First temperature of a long search, in mean costs of delay by one mean run."""
+COLD_LONG, COLD_SHORT = 0.05, 0.1
 """Last temperature as a share of the first, in a long search and in a very short one."""
 LONG_SEARCH = 5000.0
 """Moves per operation from which on the full temperature pays."""
@@ -143,16 +141,8 @@ def delay_scale(problem: Problem, f: Field, s: State, movable: np.ndarray) -> fl
     return max(per_day * run / 1440.0, 0.01 * float(problem.changeover_cost.mean()), 1e-3)
 
 
-@kernel
-def _starts(offset, spans, machine, place, op, out):  # type: ignore[no-untyped-def]
-    for o in range(len(out)):
-        m = place[o, MACHINE]
-        if m >= 0:
-            out[o] = start_at(offset, spans, machine[m, 0], op[o, START])
-
-
 def starts(f: Field, s: State) -> np.ndarray:
     """Return the starts of all operations of a settled state. [min]"""
     out = np.full(len(f.op_i), NEVER)
-    _starts(f.clock_offset, f.clock, f.machine, s.place, s.op, out)
+    run_starts(f, s, out)
     return out

@@ -8,8 +8,10 @@ is kept only where it costs nothing.
 
 from __future__ import annotations
 
+import numpy as np
+
 from soe_lib.schedule.evaluate import begin, commit, evaluate, mark_range, roll_back
-from soe_lib.schedule.kernel import kernel
+from soe_lib.schedule.kernel import entry, kernel
 from soe_lib.schedule.moves import forget, move_job, restore, save_row, shift_block
 from soe_lib.schedule.work import (
     DUE,
@@ -98,7 +100,7 @@ def postpone(f, s, x, v):  # type: ignore[no-untyped-def]
                 begin(x)
                 forget(v)
                 save_row(s, v, m)
-                shift_block(s, x, m, k, 1, p)
+                shift_block(s, x, m, k, np.int64(1), p)
                 if evaluate(f, s, x, 1e-9) <= 1e-9:
                     commit(f, s, x)
                     moved += 1
@@ -111,7 +113,7 @@ def postpone(f, s, x, v):  # type: ignore[no-untyped-def]
     return moved
 
 
-@kernel
+@entry
 def tidy(f, s, x, v, passes):  # type: ignore[no-untyped-def]
     """Swap neighbours of one family that stand against their dues, where that costs nothing."""
     swaps = 0

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from soe_lib.schedule.clock import Clock, end_at, start_at, worked_at
-from soe_lib.schedule.kernel import allocating
+from soe_lib.schedule.kernel import allocating, allocating_inner
 from soe_lib.schedule.labour import fits_labour, hold_labour
 from soe_lib.schedule.netting import made_items
 from soe_lib.schedule.problem import NEVER, Problem
@@ -134,7 +134,7 @@ def helpers(problem: Problem) -> Helpers:
     )
 
 
-@allocating
+@allocating_inner
 def covered_at(
     times: np.ndarray, amounts: np.ndarray, count: int, bought: float, wanted: float, lead: float
 ) -> float:
@@ -149,7 +149,7 @@ def covered_at(
     return lead
 
 
-@allocating
+@allocating_inner
 def supply_insert(times: np.ndarray, amounts: np.ndarray, count: int, at: float, qty: float) -> int:
     """Insert a supply event in order of time; return the new count."""
     k = count
@@ -162,7 +162,7 @@ def supply_insert(times: np.ndarray, amounts: np.ndarray, count: int, at: float,
     return count + 1
 
 
-@allocating
+@allocating_inner
 def line_start(
     field, offset, spans, o, r, alt, worked, before, at, qty, tool_free, held, num_held, aids
 ):  # fmt: skip  # type: ignore[no-untyped-def]
@@ -224,7 +224,7 @@ def decode(field, sequence, count, alternate, lot_qty, floor, offset, spans, sto
     used, bought = np.zeros(len(events)), np.zeros(len(events))
     tool_free = aids.tool_free.copy()
     held = np.zeros((16, 4))
-    num_held = 0
+    num_held = np.int64(0)
     head = np.zeros(machines, np.int64)
     worked = np.zeros(machines)
     family = field.machine[:, 1].copy()
@@ -330,7 +330,7 @@ def decode(field, sequence, count, alternate, lot_qty, floor, offset, spans, sto
     return setup_at, start_out, end, before_out, bought_rows
 
 
-@allocating
+@allocating_inner
 def when(
     field, offset, spans, o, m, alternate, worked, before, floor, lot_qty, end, tool_free, held,
     num_held, aids, stock, times, amounts, events, used, bought,

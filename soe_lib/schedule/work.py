@@ -32,7 +32,8 @@ FIRST_OP, NUM_OPS, ITEM, IS_FIRM, IS_PLAIN = range(5)
 # columns of Field.rule
 LOT_MIN, LOT_MULTIPLE, LOT_MAX, HOLDING = range(4)
 # columns of State.op
-START, END, RUN, RELEASE, DUE, LAST_BUCKET, COST, HOLD_RATE = range(8)
+START, END, RUN, RELEASE, DUE, LAST_BUCKET, COST, HOLD_RATE, SOFT = range(9)
+OP_COLUMNS = 9
 # columns of State.place
 MACHINE, ALTERNATE, BASE_RESOURCE, LINKED = range(4)
 
@@ -404,7 +405,7 @@ def _state(
 ) -> State:
     ops, lots = len(field.op_i), len(field.lot_i)
     machines = len(field.machine)
-    op = np.zeros((ops, 8))
+    op = np.zeros((ops, OP_COLUMNS))
     op[:, START:RUN] = NEVER
     place = np.full((ops, 4), -1, np.int64)
     place[:, ALTERNATE] = field.op_i[:, ALT_FIRST]
@@ -439,7 +440,7 @@ def _state(
         job_lot=job_lot.copy(),
         job_time=np.where(job_lot >= 0, NEVER, job_time),
         stock_left=_stock_left(problem, field, job_lot, job_time),
-        sequence=np.full((machines, width), -1, np.int32),
+        sequence=np.full((machines, width), -1, np.int64),
         count=np.zeros(machines, np.int64),
         bucket_of=np.zeros(int(field.op_i[:, NEED_COUNT].sum()) + 1, np.int64),
         used=np.zeros(len(buckets[1])),

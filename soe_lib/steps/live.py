@@ -32,6 +32,7 @@ SCHEDULE_TABLES = (
     "scenario_promises",
     "scenario_pegging",
     "scenario_purchases",
+    "scenario_expedites",
 )
 
 
@@ -131,8 +132,8 @@ class LiveRun(Run):
         specs = self._rows("lever_specs", scenario)["spec"]
         problem = problem_with(context, [lever_of(spec) for spec in specs])
         tables = [self._rows(name, scenario) for name in SCHEDULE_TABLES]
-        operations, promises, pegging, purchases = tables
-        return verify(problem, Schedule(operations, promises, purchases, pegging, {}))
+        operations, promises, pegging, purchases, expedites = tables
+        return verify(problem, Schedule(operations, promises, purchases, pegging, {}, expedites))
 
     def _rows(self, name: str, scenario: str) -> pd.DataFrame:
         rows = self.read(name)

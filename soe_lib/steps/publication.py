@@ -26,6 +26,7 @@ from soe_lib.scenario.pressure import SUBJECT_FUNCTION
 from soe_lib.steps.decision import Pack, prepare_decision
 from soe_lib.steps.desk import Desk, DeskError
 from soe_lib.steps.live import LiveRun, live_run
+from soe_lib.steps.signals import advance
 from soe_lib.workspace import Workspace
 
 STAGING_SCHEMA = "soe_staging"
@@ -139,6 +140,9 @@ def publish(
         "published_at": at.isoformat(),
     }
     desk.claim_publication(person_id, passphrase, content, at)
+    # Everybody has signed and the claim stands: what the decision deals with is under way.
+    for state in ("decided", "executing"):
+        advance(run, desk.ledger, state, at, person_id)
     return deliver(run, desk, at, targets)
 
 

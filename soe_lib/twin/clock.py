@@ -109,6 +109,16 @@ def working_day_after(day: int) -> int:
     return day if day % 7 < 5 else day + 7 - day % 7
 
 
+def working_days_from(day: int, count: int) -> int:
+    """Return the working day ``count`` working days after a day (negative = before it)."""
+    step = 1 if count > 0 else -1
+    for _ in range(abs(count)):
+        day += step
+        while not is_working_day(day):
+            day += step
+    return day
+
+
 class WorkTime:
     """
     Working time of one resource: disjoint intervals, each with a speed.

@@ -16,6 +16,7 @@ from soe_lib.twin.files import write_csv
 from soe_lib.twin.incidents import Incident
 from soe_lib.twin.logistics import write_tms, write_wms
 from soe_lib.twin.management_plan import write_sop
+from soe_lib.twin.nuisance import QUIET, Nuisance
 from soe_lib.twin.plant import build_plant
 from soe_lib.twin.planted import planted as planted_incidents
 from soe_lib.twin.shopfloor import write_mes
@@ -74,7 +75,20 @@ class Run:
         )
 
 
-def simulate_demo(seed: int = DEMO_SEED, incidents: tuple[Incident, ...] | None = None) -> Run:
+def demo_clock() -> Clock:
+    """Return the clock of the demo plant: minute 0 is twelve weeks before its Monday."""
+    monday = pd.Timestamp(DEMO_AS_OF[:10]).tz_localize(ZONE)
+    weeks = WARM_UP_WEEKS + HISTORY_WEEKS
+    return Clock((monday - pd.DateOffset(weeks=weeks)).tz_convert("UTC"), ZONE)
+
+
+def simulate_demo(
+    seed: int = DEMO_SEED,
+    incidents: tuple[Incident, ...] | None = None,
+    nuisance: Nuisance = QUIET,
+    *,
+    look_ahead: bool = True,
+) -> Run:
     """
     Run the plant from twelve weeks before the demo's Monday to five weeks after it.
 
@@ -84,21 +98,28 @@ def simulate_demo(seed: int = DEMO_SEED, incidents: tuple[Incident, ...] | None 
         Seed of everything that is drawn.
     incidents
         What goes wrong on purpose; None = the demo's own list.
+    nuisance
+        Variation without incident.
+    look_ahead
+        Run on after the extract, and keep the states in between, as the ground truth of who was
+        hurt needs; without it ``final`` is the state of the extract.
     """
-    monday = pd.Timestamp(DEMO_AS_OF[:10]).tz_localize(ZONE)
     weeks = WARM_UP_WEEKS + HISTORY_WEEKS
-    clock = Clock((monday - pd.DateOffset(weeks=weeks)).tz_convert("UTC"), ZONE)
-    world = build_world(build_plant(seed), clock, seed)
+    clock = demo_clock()
+    world = build_world(build_plant(seed), clock, seed, nuisance)
     planted = planted_incidents(clock) if incidents is None else incidents
     log = Log()
     state = first_state(world, planted, weeks + WEEKS_AHEAD, log)
     plant = Simulation(world, state, log, planted)
     checkpoints = []
-    for week in range(WARM_UP_WEEKS, weeks):
+    for week in range(WARM_UP_WEEKS, weeks if look_ahead else 0):
         minute = clock.at(week * 7, 0)
         checkpoints.append(Checkpoint(minute, fork(plant.run(minute))))
     as_of = clock.at(weeks * 7, 5)
     until = as_of + EXTRACT_AFTER_HOURS * 60
+    if not look_ahead:
+        state = plant.run(until)
+        return Run(world, log, planted, state, state, (), as_of, until)
     at_as_of = fork(plant.run(until))
     log.is_on = False
     final = plant.run(clock.at((weeks + WEEKS_AHEAD) * 7, 0))

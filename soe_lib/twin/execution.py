@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from soe_lib.twin.books import FIELDS, open_books
-from soe_lib.twin.clock import FOREVER, Clock, Interval, compose
+from soe_lib.twin.clock import FOREVER, Clock, Interval
 from soe_lib.twin.demo import write_extracts
 from soe_lib.twin.files import write_csv
 from soe_lib.twin.floor import EARLY_MINUTES, SKIP_AFTER_MINUTES
@@ -28,7 +28,7 @@ from soe_lib.twin.planner import add_lot
 from soe_lib.twin.simulate import Simulation, first_state
 from soe_lib.twin.small import random_incidents, small_plant
 from soe_lib.twin.state import Log, Lot, Op, State, World
-from soe_lib.twin.world import build_world, closed_rows, small_stops
+from soe_lib.twin.world import actual_time, build_world
 
 FIRST_MONDAY = "2026-07-13"
 ZONE = "Europe/Berlin"
@@ -216,11 +216,9 @@ class Execution(Simulation):
 
     def _open(self, resource: str) -> None:
         """Open a line in its overtime; what runs there ends when it would have ended then."""
-        world = self.world
-        stops = small_stops(resource, world.clock, world.seed)
-        closed = [*closed_rows(resource, world.clock), *stops, *self.effects.downs[resource]]
-        opened = [*world.shifts[resource], *self.overtime[resource]]
-        self.actual[resource] = compose(opened, closed, self.effects.slows[resource])
+        downs, slows = self.effects.downs[resource], self.effects.slows[resource]
+        booked = self.overtime[resource]
+        self.actual[resource] = actual_time(self.world, resource, downs, slows, booked)
 
     def _expedite(self, path: Path) -> None:
         """Pull purchases in; the supplier keeps the date that was paid for."""

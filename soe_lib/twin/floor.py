@@ -112,8 +112,13 @@ class Floor:
             if component.startswith("BULK"):
                 op.qty = min(op.qty, math.floor(state.free.get(component, 0.0) / per + 1e-6))
         for component, per in world.needs.get((lot.item, op.no), []):
-            op.taken[component] = per * op.qty
-            state.free[component] = state.free.get(component, 0.0) - per * op.qty
+            used = per * op.qty
+            if not component.startswith("BULK"):
+                there = state.free.get(component, 0.0)
+                factor = world.nuisance.use_factor(seed, component, lot.item, lot.ordinal)
+                used = max(min(used * factor, there), used if factor == 1.0 else 0.0)
+            op.taken[component] = used
+            state.free[component] = state.free.get(component, 0.0) - used
         tool = self._tool(op)
         if tool:
             state.tools[tool] -= 1
@@ -123,12 +128,15 @@ class Floor:
         per_unit = next(m for r, m, _ in world.routes[(lot.item, op.no)] if r == resource)
         minutes = op.qty * per_unit * SLOWER_THAN_STANDARD
         minutes *= lognormal(RATE_SIGMA, seed, "rate", *key)
+        same = (seed, resource, lot.item, lot.ordinal)
+        minutes *= world.nuisance.run_factor(*same)
         time = self.actual[resource]
         op.setup_from = before
         op.began = now
         op.started = time.opens(time.finish(now, setup)) if setup > 0 else now
         op.ended = time.finish(op.started, minutes)
         share = BASE_SCRAP[kind] * lognormal(0.4, seed, "scrap", *key)
+        share *= world.nuisance.scrap_factor(*same)
         extra, reason = self.effects.scrap_share(lot.item, resource, op.started)
         op.scrap = float(min(round(op.qty * (share + extra)), op.qty))
         op.good = op.qty - op.scrap

@@ -15,6 +15,8 @@ from soe_lib.twin.structure import RESOURCES
 
 FROZEN_MINUTES, SLUSHY_MINUTES = 3 * 1440.0, 10 * 1440.0
 REPROMISE_SHARE = 0.75
+LONG_NOTICE_DAYS = 11
+"""Orders with more notice than this are noted in the change log where a plant notes them."""
 RELEASE_MINUTES = 5 * 1440.0
 """A work order is released when it is to begin within this; its due instant is then fixed."""
 
@@ -29,6 +31,9 @@ class Office(Purchasing):
         self.state.lines[line.key] = line
         self.log_line(line, line.ordered_at if line.ordered_at < 0 else self.state.now)
         self.push(max(line.confirm_at, self.state.now), "confirm", line.key)
+        notice = line.requested - self.world.clock.day(self.state.now)
+        if self.world.nuisance.changes and line.ordered_at > 0 and notice > LONG_NOTICE_DAYS:
+            self.log_change(line, "new", "", f"{line.qty:g}", "ORDER")
 
     def confirm(self, key: str) -> None:
         """Promise a date for the first time."""

@@ -83,12 +83,43 @@ class Purchasing(Floor):
     def _await(self, purchase: Purchase) -> None:
         part = uniform(self.world.seed, "truck", purchase.item, purchase.promised)
         slip = 1 if uniform(self.world.seed, "slip", purchase.item, purchase.promised) < 0.03 else 0
+        if self.world.nuisance.late_share and purchase.promised > purchase.first_promised:
+            slip = 0  # one more day would leave the tolerance
         day = working_day_after(purchase.promised + slip)
         at = self.world.clock.at(day, 8 + 4 * part)
         self.push(max(at, self.state.now + 1), "receipt", (purchase, purchase.promised))
 
     def supplier_answer(self, purchase: Purchase) -> None:
         """Keep the supplier's first confirmation."""
+        if purchase.status == "open":
+            self.before_answer(purchase)
+            self.log_confirmation(purchase, "edi")
+
+    def before_answer(self, purchase: Purchase) -> None:
+        """Let the supplier confirm a little else than was asked for, inside tolerance."""
+        noise, seed = self.world.nuisance, self.world.seed
+        is_asked = (purchase.promised, purchase.confirmed) == (
+            purchase.first_promised,
+            purchase.qty,
+        )
+        chance = uniform(seed, "answer", purchase.po)
+        if not is_asked or chance > noise.late_share + noise.short_share + noise.typo_share:
+            return
+        if chance < noise.late_share:
+            purchase.promised = working_day_after(purchase.promised + 1)
+            self._await(purchase)
+        elif chance < noise.late_share + noise.short_share:
+            missing = 0.003 + 0.012 * uniform(seed, "answer short", purchase.po)
+            purchase.confirmed = float(round(purchase.qty * (1 - missing)))
+        else:
+            typed = working_day_after(purchase.promised + 3 + int(8 * uniform(seed, purchase.po)))
+            self.push(self.state.now + 1440, "supplier_correct", (purchase, purchase.promised))
+            purchase.promised = typed
+
+    def supplier_correct(self, payload: tuple[Purchase, int]) -> None:
+        """Take back a day that was typed wrong."""
+        purchase, promised = payload
+        purchase.promised = promised
         if purchase.status == "open":
             self.log_confirmation(purchase, "edi")
 

@@ -78,6 +78,7 @@ class Shipping(Office):
         planned = clock.at(day, DEPARTURE_HOUR)
         delay, reason = self.effects.ship_delay(lane, day)
         leaves = planned + 40 * uniform(self.world.seed, "leave", lane, day) - 10
+        leaves += self.world.nuisance.delay_minutes(self.world.seed, lane, day)
         if delay:
             leaves = planned + delay
             late_day = clock.day(leaves)

@@ -81,8 +81,9 @@ def _stops(books: Books, folder: Path) -> None:
     """Stops in versions: a breakdown is known when it begins, with an end that is expected."""
     clock, first = books.world.clock, books.first
     rows: list[tuple[object, ...]] = []
+    slots = books.world.nuisance.stop_slots
     for name in books.world.plant.resource_names:
-        for begin, end in small_stops(name, clock, books.world.seed):
+        for begin, end in small_stops(name, clock, books.world.seed, slots):
             rows.append((end, name, begin, end, False, "STOP", "minor stop", end))
         for begin, end in maintenance_rows(name, clock):
             known = begin - 14 * 1440
@@ -140,6 +141,9 @@ def _crew(books: Books, folder: Path) -> None:
                     rows.append((start - 21 * 1440, *fixed, np.nan))
                     if start + 30 <= books.until:
                         gone = effects.missing.get((site, skill, day, code), 0)
+                        gone = gone or books.world.nuisance.absent(
+                            books.world.seed, site, skill, day, code, planned
+                        )
                         rows.append((start + 30, *fixed, planned - gone))
     table = pd.DataFrame(
         rows, columns=["at", "site", "day", "code", "skill", "planned", "start", "stop", "present"]

@@ -7,17 +7,18 @@ import heapq
 import math
 from collections.abc import Callable, Sequence
 
-from soe_lib.twin.clock import Clock
+from soe_lib.twin.chatter import Chatter
+from soe_lib.twin.clock import Clock, working_days_from
 from soe_lib.twin.demand import Line, draw_lines, expected_cases, make_line
 from soe_lib.twin.incidents import Effects, Incident
 from soe_lib.twin.records import Batch
-from soe_lib.twin.shipping import Shipping
 from soe_lib.twin.state import Log, Purchase, State, World
 from soe_lib.twin.structure import COMPONENTS, FAMILIES, RESOURCES
 from soe_lib.twin.world import actual_time
 
 WEEKS_AHEAD = 5
 """Weeks that the twin can run beyond the as-of week."""
+WORKING_DAYS = "working days"
 OFFICE_KINDS = (
     "new_order",
     "cancelled_order",
@@ -29,7 +30,7 @@ OFFICE_KINDS = (
 )
 
 
-class Simulation(Shipping):
+class Simulation(Chatter):
     """The plant with all its events."""
 
     def __init__(self, world: World, state: State, log: Log, incidents: Sequence[Incident]) -> None:
@@ -50,6 +51,10 @@ class Simulation(Shipping):
             "plan": self.plan,
             "repromise": self.repromise,
             "supplier_answer": self.supplier_answer,
+            "supplier_correct": self.supplier_correct,
+            "chatter": self.chatter,
+            "chatter_back": self.chatter_back,
+            "recount": self.recount,
             "receipt": self.receipt,
             "ship": self.ship,
             "depart": self.depart,
@@ -140,7 +145,10 @@ class Simulation(Shipping):
             self.log_change(line, "qty", f"{before:g}", f"{line.qty:g}", "CAMPAIGN")
         else:
             old_day = line.requested
-            wanted = max(old_day - round(incident.size), clock.day(now) + 1 + line.transit)
+            wanted = old_day - round(incident.size)
+            if incident.unit == WORKING_DAYS:
+                wanted = working_days_from(old_day, -round(incident.size))
+            wanted = max(wanted, clock.day(now) + 1 + line.transit)
             wanted += 7 - wanted % 7 if wanted % 7 > 4 else 0
             line.requested, line.priority = wanted, 1
             old, new = clock.date(old_day), clock.date(wanted)
@@ -163,6 +171,7 @@ class Simulation(Shipping):
             and least <= line.ship_day - today <= least + 9
             and line.key not in self.state.staged
             and not line.order_id.startswith("SO9")
+            and line.key not in self.state.touched
         ]
         return max(found, key=lambda line: (line.qty, line.key)) if found else None
 
@@ -182,6 +191,8 @@ class Simulation(Shipping):
         purchase: Purchase = min(found, key=lambda p: (p.promised, p.po))
         if incident.kind == "supplier_late":
             late = purchase.required + round(incident.size)
+            if incident.unit == WORKING_DAYS:
+                late = working_days_from(purchase.promised, round(incident.size))
             purchase.promised = max(late, purchase.promised)
             self._await(purchase)
         else:
@@ -227,6 +238,7 @@ def first_state(world: World, incidents: Sequence[Incident], weeks: int, log: Lo
     sim.push(1.0, "cut")
     for day in range(weeks * 7):
         sim.push(clock.at(day, 16), "ship", day)
+    sim.plan_chatter(weeks)
     for incident in incidents:
         if incident.kind in OFFICE_KINDS:
             sim.push(incident.at, "incident", incident.incident_id)

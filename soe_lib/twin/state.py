@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from soe_lib.twin.clock import Clock, Interval, WorkTime
 from soe_lib.twin.demand import Line
+from soe_lib.twin.nuisance import QUIET, Nuisance
 from soe_lib.twin.plant import Plant
 from soe_lib.twin.records import Batch, Customer, Item
 
@@ -138,6 +139,7 @@ class World:
     customers: list[Customer]
     shares: dict[str, float]
     use: dict[str, float]
+    nuisance: Nuisance = QUIET
 
     def setup_minutes(self, group: str, before: str, after: str) -> float:
         """Return the changeover between two set-up families. [min]"""
@@ -173,3 +175,4 @@ class State:
     ticket: int = 0
     trucks: dict[str, tuple[str, float]] = field(default_factory=dict)
     wakes: dict[str, float] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from soe_lib.twin.clock import Clock, Interval, WorkTime, compose
 from soe_lib.twin.demand import expected_cases, item_shares
 from soe_lib.twin.noise import uniform
+from soe_lib.twin.nuisance import QUIET, QUIET_STOPS, Nuisance
 from soe_lib.twin.plant import Plant
 from soe_lib.twin.records import customer_records, item_records
 from soe_lib.twin.state import World
@@ -16,7 +19,7 @@ CALENDAR_WEEKS = 26
 MAINTENANCE_EVERY_WEEKS = 4
 
 
-def build_world(plant: Plant, clock: Clock, seed: int) -> World:
+def build_world(plant: Plant, clock: Clock, seed: int, nuisance: Nuisance = QUIET) -> World:
     """Return the constant part of a run."""
     shifts = {name: [row[2:4] for row in shift_rows(name, clock)] for name in RESOURCES}
     planned = {name: compose(shifts[name], closed_rows(name, clock)) for name in RESOURCES}
@@ -70,6 +73,7 @@ def build_world(plant: Plant, clock: Clock, seed: int) -> World:
         customers=customer_records(plant),
         shares=item_shares(plant),
         use=component_use(plant),
+        nuisance=nuisance,
     )
 
 
@@ -136,11 +140,11 @@ def closed_rows(resource: str, clock: Clock) -> list[Interval]:
     return [*maintenance_rows(resource, clock), *holidays]
 
 
-def small_stops(resource: str, clock: Clock, seed: int) -> list[Interval]:
-    """Return the short stops that belong to normal running: about one a week, under an hour."""
+def small_stops(resource: str, clock: Clock, seed: int, slots: int = QUIET_STOPS) -> list[Interval]:
+    """Return the short stops that belong to normal running, each under an hour."""
     found = []
     for week in range(CALENDAR_WEEKS):
-        for k in range(2):
+        for k in range(slots):
             if uniform(seed, "stop?", resource, week, k) < 0.45:
                 day = int(5 * uniform(seed, "stopday", resource, week, k))
                 hour = 7 + 14 * uniform(seed, "stophour", resource, week, k)
@@ -154,8 +158,9 @@ def actual_time(
     resource: str,
     downs: list[Interval],
     slows: list[tuple[float, float, float]],
+    overtime: Sequence[Interval] = (),
 ) -> WorkTime:
-    """Return the working time that a resource really has."""
-    stops = small_stops(resource, world.clock, world.seed)
+    """Return the working time that a resource really has, booked overtime included."""
+    stops = small_stops(resource, world.clock, world.seed, world.nuisance.stop_slots)
     closed = [*closed_rows(resource, world.clock), *stops, *downs]
-    return compose(world.shifts[resource], closed, slows)
+    return compose([*world.shifts[resource], *overtime], closed, slows)

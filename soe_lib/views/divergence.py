@@ -9,6 +9,7 @@ from soe_lib.charts import (
 )
 from soe_lib.run import Run
 from soe_lib.steps.divergence import Found
+from soe_lib.steps.signals import standing_of
 from soe_lib.views.blocks import (
     Block,
     Facts,
@@ -29,6 +30,7 @@ from soe_lib.views.divergence_parts import (
     divergence_rows,
     material_part,
     resources_part,
+    standing_part,
 )
 from soe_lib.views.facts_of_run import day, plural
 from soe_lib.views.page import Page, blockers, currency_of
@@ -237,7 +239,10 @@ def _order_rows(run: Run, found: Found) -> pd.DataFrame:
 
 
 def _all(run: Run, found: Found) -> list[Block]:
-    rows = found.divergences
+    # What is laid aside stands last, what is beyond a role's budget before it: nothing is dropped.
+    shown = standing_of(run)
+    place = shown["is_over_budget"].astype(int).mask(shown["standing"] == "laid aside", 2)
+    rows = shown.assign(place=place).sort_values("place", kind="stable")
     counts = rows.groupby("owner_role").size().sort_values(ascending=False, kind="stable")
     owners = ", ".join(f"{str(k).replace('_', ' ')} {n:,}" for k, n in counts.items())
     folded = len(found.consequences)
@@ -258,6 +263,7 @@ def _all(run: Run, found: Found) -> list[Block]:
             if_none="nothing diverged beyond tolerance.",
         ),
         Note(note.strip()),
+        *standing_part(run, rows),
     ]
 
 

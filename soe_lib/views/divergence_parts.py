@@ -7,7 +7,7 @@ import pandas as pd
 from soe_lib.charts import plot_deviation_heat_map, plot_load_heat_map, plot_projected_stock
 from soe_lib.run import Run
 from soe_lib.steps.divergence import Found
-from soe_lib.views.blocks import Block, Grid, Note, Picture
+from soe_lib.views.blocks import Block, Facts, Grid, Note, Picture
 from soe_lib.views.page import currency_of
 from soe_lib.views.short_words import HARD_SPACE, by_when, short_day
 
@@ -135,6 +135,26 @@ def demand_part(run: Run, found: Found) -> list[Block]:
             if_none="every family is inside its tolerance.",
         ),
     ]
+
+
+def standing_part(run: Run, rows: pd.DataFrame) -> list[Block]:
+    """Return what came back, what is laid aside and by whom, what is beyond a role's budget."""
+    found: list[Block] = []
+    back, quiet = rows[rows["standing"] == "back"], rows[rows["standing"] == "laid aside"]
+    for title, own in (("Came back", back), ("Laid aside", quiet)):
+        if len(own):
+            said = zip(own["sentence"], own["why"], strict=True)
+            found.append(Facts(title, tuple((str(what), str(why)) for what, why in said)))
+    over = rows[rows["is_over_budget"]].groupby("owner_role").size()
+    if len(over):
+        counts = ", ".join(f"{str(role).replace('_', ' ')} {n:,}" for role, n in over.items())
+        found.append(
+            Note(
+                f"Beyond the {run.params.divergence.alert_budget} that a role is asked to look at "
+                f"in a week: {counts}. They stand at the end of the table above and in its file."
+            )
+        )
+    return found
 
 
 def divergence_rows(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
