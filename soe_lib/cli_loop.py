@@ -73,7 +73,7 @@ def _twin(arguments: argparse.Namespace) -> int:
     if arguments.write_demo:
         return _write_demo(arguments)
     from soe_lib.loop.campaign import POLICIES, campaign_params
-    from soe_lib.loop.experiment import experiment
+    from soe_lib.loop.experiment import brief, experiment
 
     policies = [name.strip() for name in arguments.policy.split(",") if name.strip()]
     unknown = [name for name in policies if name not in POLICIES]
@@ -98,7 +98,7 @@ def _twin(arguments: argparse.Namespace) -> int:
             jobs=arguments.jobs,
             progress=progress,
         )
-    print(_shown(found.table))
+    print(brief(found.table).to_string(index=False))
     print(f"files: {found.folder}")
     print(found.last_line)
     return DONE

@@ -12,7 +12,7 @@ import pytest
 
 from soe_lib import cli
 from soe_lib.loop.campaign import CampaignError, Task, campaign_params, run_campaigns, run_task
-from soe_lib.loop.experiment import experiment
+from soe_lib.loop.experiment import brief, experiment
 from soe_lib.loop.forecast import FORECAST, forecast_lines
 from soe_lib.loop.policies import appended, by_due_date, by_plan, num_changed
 from soe_lib.loop.score import interval, order_lines, paired, score
@@ -327,6 +327,8 @@ def test_the_suite_answers_from_extracts_alone(tmp_path: Path) -> None:
     assert found.last_line.startswith("soe-none otif_pts=")
     assert " soe-edd otif_pts=" in found.last_line
     assert found.table["policy"].tolist() == ["none", "edd", "soe"]
+    shown = brief(found.table).set_index("policy")
+    assert shown.loc["edd", "OTIF [%]"] == f"{found.table.loc[1, 'otif_pct']:.1f}"
     summary = json.loads((found.folder / "summary.json").read_text())
     assert summary["seeds"] == [SEED]
     weeks = pd.read_csv(found.folder / "weeks.csv")

@@ -102,6 +102,31 @@ def experiment(
     return Experiment(table, scores, line, folder)
 
 
+_BRIEF = {
+    "otif_pct": "OTIF [%]",
+    "late_cost": "penalties",
+    "overtime_cost": "overtime",
+    "total_cost": "total cost",
+    "stock_value": "stock value",
+    "nervousness_pct": "changed [%]",
+}
+
+
+def brief(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table as text for a terminal: means, and the interval where there is one."""
+    found = table[["policy", "num_seeds"]].rename(columns={"num_seeds": "seeds"})
+    for name, label in _BRIEF.items():
+        digits = 1 if name.endswith("_pct") else 0
+        found[label] = [
+            f"{mean:,.{digits}f}"
+            + ("" if pd.isna(lo) else f" ({lo:,.{digits}f} to {hi:,.{digits}f})")
+            for mean, lo, hi in zip(
+                table[name], table[f"{name}_lo"], table[f"{name}_hi"], strict=True
+            )
+        ]
+    return found
+
+
 def _compared(scores: pd.DataFrame) -> tuple[str, dict[str, dict[str, float]]]:
     ran = set(scores["policy"])
     parts, figures = [], {}
