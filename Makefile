@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEEK_ARGS ?=
 
-.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-events bench-promises clean help
+.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-events bench-promises bench-twin clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ test: lint ## everything that CI checks
 
 bench-engine: $(VENV)/.installed-test ## the engine on the benchmark plants
 	$(BIN)/python -m tests.benchmarks.engine
+
+bench-twin: $(VENV)/.installed ## twelve weeks of four policies on 20 simulated plants (half an hour on two free cores)
+	$(BIN)/soe twin --weeks 12 --policy none,right-shift,edd,soe --seeds 20
 
 FIRST_SEED ?= 900
 SEEDS ?= 30

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from soe_lib import cli_loop
 from soe_lib.cli_desk import add_commands, demo_signers
 from soe_lib.cli_signals import add_signal_commands
 from soe_lib.decision.governance import load_governance
@@ -27,7 +28,9 @@ class UsageError(ValueError):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 done, 1 failed, 2 bad input, 3 blockers)."""
+    from soe_lib.backtest.flows import BacktestError
     from soe_lib.batch import BatchError
+    from soe_lib.loop.campaign import CampaignError
     from soe_lib.meeting import MeetingError
     from soe_lib.sources import SourceError
     from soe_lib.steps.desk import DeskError
@@ -36,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Command = arguments.command
     try:
         return command(arguments)
-    except (UsageError, ParamsError, SourceError, MeetingError, RunError) as error:
+    except (UsageError, ParamsError, SourceError, MeetingError, RunError, BacktestError) as error:
         print(f"soe: {error}", file=sys.stderr)
         return BAD_INPUT
-    except (BatchError, WorkspaceError, LedgerError, DeskError) as error:
+    except (BatchError, WorkspaceError, LedgerError, DeskError, CampaignError) as error:
         print(f"soe: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -91,14 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--no-browser", action="store_true")
 
     add_commands(add)
+    cli_loop.add_commands(add)
     add_signal_commands(add)
 
     ledger = add("ledger", _ledger, "the ledger of what people and the batch did")
     ledger.add_argument("action", choices=("verify",))
-
-    twin = add("twin", _twin, "the simulated plant")
-    twin.add_argument("--write-demo", metavar="FOLDER", required=True)
-    twin.add_argument("--seed", type=int, default=None)
     return parser
 
 
@@ -252,18 +252,6 @@ def _ledger(arguments: argparse.Namespace) -> int:
         print(fault)
     print("ledger: intact" if not faults else f"ledger: {len(faults)} faults")
     return FAILED if faults else DONE
-
-
-def _twin(arguments: argparse.Namespace) -> int:
-    from soe_lib.twin import DEMO_SEED, TwinError, write_demo
-
-    folder = Path(arguments.write_demo)
-    try:
-        write_demo(folder, DEMO_SEED if arguments.seed is None else arguments.seed)
-    except TwinError as error:
-        raise UsageError(f"twin: {error}; try another --seed") from None
-    print(f"demo plant: {folder}")
-    return DONE
 
 
 def _as_of(text: str, default: str | None, time_zone: str) -> pd.Timestamp:

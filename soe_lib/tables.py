@@ -379,7 +379,7 @@ _DEFINITIONS: tuple[Table, ...] = (
         key=("shipment_id", "order_id", "line_id"),
         happened_at="goods_issue_at",
         minimal=("shipment_id", "order_id", "line_id", "delivered_qty", "goods_issue_at"),
-        full=("delivered_at",),
+        full=("delivered_at", "delivered_item_id"),
         rules=_not_negative("delivered_qty"),
     ),
     Table(

@@ -185,6 +185,7 @@ _ROWS: tuple[tuple[str, Kind, str, str], ...] = (
     ("delivered_qty", _N, "uom", "Quantity delivered so far."),
     ("last_goods_issue_at", _AT, "UTC", "Last goods issue; empty = none yet."),
     ("delivered_at", _AT, "UTC", "Proof of delivery."),
+    ("delivered_item_id", _T, "", "Item delivered, where its order may not be known yet."),
     ("order_type", _T, "", "MTO, MTS, sample, return or inter_company."),
     ("cancel_reason", _T, "", "Why the line was cancelled."),
     ("cancelled_by", _T, "", "customer or us."),

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from soe_lib.twin.books import HISTORY_FIRST_DAY, Books
+from soe_lib.twin.books import Books
 from soe_lib.twin.files import write_csv, write_parquet
-from soe_lib.twin.structure import RESOURCES
 from soe_lib.twin.world import holiday_numbers, maintenance_rows, overtime_rows, shift_rows
 
 MASTER_CREATED = "2026-07-01 08:00:00"
@@ -123,9 +122,9 @@ def _resources(books: Books, folder: Path) -> None:
 
 def _calendar(books: Books, folder: Path) -> None:
     clock = books.world.clock
-    first = HISTORY_FIRST_DAY // 7
+    first = books.first_day // 7
     rows: list[tuple[object, ...]] = []
-    for name in RESOURCES:
+    for name in books.world.plant.resource_names:
         for code, _, begin, end in shift_rows(name, clock, first):
             rows.append((name, begin, end, "shift", code))
         rows += [(name, b, e, "potential_overtime", "sat") for b, e in overtime_rows(clock, first)]

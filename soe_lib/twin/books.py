@@ -56,7 +56,9 @@ class Books:
     incidents
         The planted incidents.
     as_of, until
-        Minute of the demo's Monday and of the extract, a little later.
+        Minute of the as-of and of the extract, a little later.
+    first_day
+        Day number at which the history begins.
     """
 
     world: World
@@ -64,6 +66,7 @@ class Books:
     incidents: tuple[Incident, ...]
     as_of: float
     until: float
+    first_day: int = HISTORY_FIRST_DAY
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         return self.tables[name]
@@ -71,11 +74,16 @@ class Books:
     @property
     def first(self) -> float:
         """Minute at which the history begins: the first Monday 00:00."""
-        return self.world.clock.at(HISTORY_FIRST_DAY, 0)
+        return self.world.clock.at(self.first_day, 0)
 
 
 def open_books(
-    world: World, log: Log, incidents: tuple[Incident, ...], as_of: float, until: float
+    world: World,
+    log: Log,
+    incidents: tuple[Incident, ...],
+    as_of: float,
+    until: float,
+    first_day: int = HISTORY_FIRST_DAY,
 ) -> Books:
     """Return the log as tables, without what happened after ``until``."""
     tables: dict[str, pd.DataFrame] = {}
@@ -85,8 +93,9 @@ def open_books(
         table["vers"] = range(1, len(table) + 1)
         tables[name] = table.reset_index(drop=True)
     clock = world.clock
-    first = clock.at(HISTORY_FIRST_DAY, 0)
-    tables["line"] = _living(tables["line"], ["order_id"], clock.at(ORDERS_FIRST_DAY, 0))
+    first = clock.at(first_day, 0)
+    orders_from = clock.at(first_day - HISTORY_FIRST_DAY + ORDERS_FIRST_DAY, 0)
+    tables["line"] = _living(tables["line"], ["order_id"], orders_from)
     tables["lot"] = _living(tables["lot"], ["wo"], first)
     tables["purchase"] = _living(tables["purchase"], ["po"], first)
     kept = set(tables["lot"]["wo"])
@@ -101,7 +110,7 @@ def open_books(
     tables["schedule"] = tables["schedule"][tables["schedule"]["at"] >= first].reset_index(
         drop=True
     )
-    return Books(world, tables, incidents, as_of, until)
+    return Books(world, tables, incidents, as_of, until, first_day)
 
 
 def _living(table: pd.DataFrame, keys: list[str], first: float) -> pd.DataFrame:
@@ -117,7 +126,7 @@ def _living(table: pd.DataFrame, keys: list[str], first: float) -> pd.DataFrame:
 def mondays(books: Books) -> list[float]:
     """Return the minutes of Monday 05:00 from the first of the history to the demo's."""
     clock = books.world.clock
-    return [clock.at(day, 5) for day in range(HISTORY_FIRST_DAY, clock.day(books.as_of) + 1, 7)]
+    return [clock.at(day, 5) for day in range(books.first_day, clock.day(books.as_of) + 1, 7)]
 
 
 def balances(books: Books) -> pd.DataFrame:

@@ -111,6 +111,8 @@ def draw_lines(plant: Plant, clock: Clock, seed: int, weeks: int) -> list[Line]:
     for week in range(weeks + 1):
         for family in FAMILIES:
             items = [str(i) for i, own in families.items() if own == family]
+            if not items:
+                continue
             weights = [shares[i] for i in items]
             total = expected_cases(family, week) * PROMOTIONS.get((family, week), 1.0)
             total *= 1 + 0.05 * normal(seed, "week", family, week)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soe_lib.twin.books import HISTORY_FIRST_DAY, Books, balances
+from soe_lib.twin.books import Books, balances
 from soe_lib.twin.clock import is_working_day
 from soe_lib.twin.files import write_csv
 from soe_lib.twin.structure import LANES, PALLETS_PER_TRUCK, SITES, TRUCKS_PER_LANE_DAY
@@ -141,7 +141,7 @@ def _slots(books: Books, folder: Path) -> None:
     cost = books.world.plant.lanes.set_index(["lane_id", "mode"])["cost_per_pallet"]
     rows: list[tuple[object, ...]] = []
     created = books.first - 60 * 1440
-    for day in range(HISTORY_FIRST_DAY, clock.day(books.as_of) + DOCK_DAYS_AHEAD):
+    for day in range(books.first_day, clock.day(books.as_of) + DOCK_DAYS_AHEAD):
         if not is_working_day(day) or day in holidays:
             continue
         for site in SITES:

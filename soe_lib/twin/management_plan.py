@@ -65,6 +65,11 @@ def write_sop(books: Books, folder: Path) -> None:
     write_csv(folder / "family_mix.csv", pd.concat(parts)[columns])
 
 
+def _families(books: Books) -> list[str]:
+    own = {books.world.items[item].family for item in books.world.shares}
+    return [family for family in FAMILIES if family in own]
+
+
 def plan_hours(books: Books) -> pd.DataFrame:
     """Return ``hours`` by ``month``, ``week`` (number), ``week_from`` (its Monday) and ``site``."""
     clock = books.world.clock
@@ -86,14 +91,14 @@ def _plan(books: Books, hours: pd.DataFrame) -> pd.DataFrame:
     world = books.world
     price = {
         family: float(np.mean([v.price for v in world.items.values() if v.family == family]))
-        for family in FAMILIES
+        for family in _families(books)
     }
     rows: list[tuple[object, ...]] = []
     for version, approved in VERSIONS:
         begin = pd.Timestamp(approved[:8] + "01") + pd.DateOffset(months=1)
         for ahead in range(MONTHS_AHEAD):
             month = str((begin + pd.DateOffset(months=ahead)).date())
-            for family in FAMILIES:
+            for family in _families(books):
                 site = FAMILY_SITE[family]
                 own = hours[(hours["month"] == month) & (hours["site"] == site)]
                 if own.empty:

@@ -10,6 +10,7 @@ from soe_lib.twin.demand import Line
 from soe_lib.twin.noise import uniform
 from soe_lib.twin.planner import Plan, Planner
 from soe_lib.twin.purchasing import Purchasing
+from soe_lib.twin.state import Op
 from soe_lib.twin.structure import RESOURCES
 
 FROZEN_MINUTES, SLUSHY_MINUTES = 3 * 1440.0, 10 * 1440.0
@@ -133,13 +134,16 @@ class Office(Purchasing):
                     lot.status = "released"
             if before != (lot.due_at, lot.status):
                 self.log_lot(lot, state.now)
-        waiting = [op for op in found.ops if op.state == "open"]
-        for resource in RESOURCES:
-            own = [op for op in waiting if op.resource == resource]
-            state.queue[resource] = sorted(own, key=lambda op: (op.setup_at, op.lot.wo))
+        self.line_up([op for op in found.ops if op.state == "open"])
         self._publish(found)
         self.buy(found.bookings)
         self.push(self.state.now + 600, "repromise", found.served)
+
+    def line_up(self, waiting: list[Op]) -> None:
+        """Give the shop floor its sequence: that of the plan."""
+        for resource in RESOURCES:
+            own = [op for op in waiting if op.resource == resource]
+            self.state.queue[resource] = sorted(own, key=lambda op: (op.setup_at, op.lot.wo))
 
     def _publish(self, found: Plan) -> None:
         if not self.log.is_on:

@@ -47,6 +47,11 @@ class Plant:
     costs: pd.DataFrame
     fences: pd.DataFrame
 
+    @property
+    def resource_names(self) -> tuple[str, ...]:
+        """Resources of the plant."""
+        return tuple(self.resources["resource_id"].astype(str))
+
 
 def build_plant(seed: int) -> Plant:
     """Draw the master data."""

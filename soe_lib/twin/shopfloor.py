@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soe_lib.twin.books import HISTORY_FIRST_DAY, Books, mondays
+from soe_lib.twin.books import Books, mondays
 from soe_lib.twin.files import write_csv, write_parquet
 from soe_lib.twin.incidents import CREW, SKILL, Effects
-from soe_lib.twin.structure import RESOURCES, SHIFT_HOURS, SITES, kind_of, site_of
+from soe_lib.twin.structure import SHIFT_HOURS, SITES, kind_of, site_of
 from soe_lib.twin.world import maintenance_rows, small_stops
 
 MASTER_CREATED = "2026-07-01T06:00:00Z"
@@ -81,8 +81,8 @@ def _stops(books: Books, folder: Path) -> None:
     """Stops in versions: a breakdown is known when it begins, with an end that is expected."""
     clock, first = books.world.clock, books.first
     rows: list[tuple[object, ...]] = []
-    for name in RESOURCES:
-        slots = books.world.nuisance.stop_slots
+    slots = books.world.nuisance.stop_slots
+    for name in books.world.plant.resource_names:
         for begin, end in small_stops(name, clock, books.world.seed, slots):
             rows.append((end, name, begin, end, False, "STOP", "minor stop", end))
         for begin, end in maintenance_rows(name, clock):
@@ -124,12 +124,15 @@ def _crew(books: Books, folder: Path) -> None:
     effects = Effects(clock, books.incidents)
     rows: list[tuple[object, ...]] = []
     last = clock.day(books.as_of) + CREW_DAYS_AHEAD
-    for day in range(HISTORY_FIRST_DAY, last):
+    names = books.world.plant.resource_names
+    for day in range(books.first_day, last):
         if day % 7 > 4:
             continue
         for site in SITES:
             for kind, skill in SKILL.items():
-                lines = [r for r in RESOURCES if kind_of(r) == kind and site_of(r) == site]
+                lines = [r for r in names if kind_of(r) == kind and site_of(r) == site]
+                if not lines:
+                    continue
                 planned = CREW[kind] * len(lines)
                 for code, begin, end in SHIFT_HOURS[site]:
                     start = clock.at(day, begin)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from soe_lib.twin.clock import Clock, Interval, WorkTime, compose
@@ -156,8 +158,9 @@ def actual_time(
     resource: str,
     downs: list[Interval],
     slows: list[tuple[float, float, float]],
+    overtime: Sequence[Interval] = (),
 ) -> WorkTime:
-    """Return the working time that a resource really has."""
+    """Return the working time that a resource really has, booked overtime included."""
     stops = small_stops(resource, world.clock, world.seed, world.nuisance.stop_slots)
     closed = [*closed_rows(resource, world.clock), *stops, *downs]
-    return compose(world.shifts[resource], closed, slows)
+    return compose([*world.shifts[resource], *overtime], closed, slows)

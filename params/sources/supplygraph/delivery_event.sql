@@ -30,6 +30,7 @@ SELECT
   'D/' || item_id || '/' || strftime(day, '%Y-%m-%d') AS shipment_id,
   order_id,
   '1' AS line_id,
+  item_id AS delivered_item_id,
   'factory' AS site_id,
   qty AS delivered_qty,
   day + INTERVAL 12 HOUR AS goods_issue_at,
