@@ -41,6 +41,8 @@ def add_commands(add: Add) -> None:
     publish.add_argument("--again", action="store_true", help="deliver what is published again")
     readback = add("readback", _readback, "compare what the systems hold with what was published")
     readback.add_argument("--run", default="")
+    replay = add("replay", _replay, "compute the decision of a cycle again and compare bit for bit")
+    replay.add_argument("--run", default="", help="folder of the run; empty = the latest")
 
 
 def demo_signers(workspace: Workspace, governance: Governance) -> list[tuple[str, str]]:
@@ -168,3 +170,15 @@ def _readback(arguments: argparse.Namespace) -> int:
     for row in seal.differences.itertuples(index=False):
         print(f"{row.system} {row.object_type} {row.object_id}: {row.difference}")
     return DONE if seal.is_green else FAILED
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from soe_lib.steps.replay import replay_decision
+
+    run, desk = _desk(arguments.run)
+    found = replay_decision(run, desk)
+    print(found.sentence)
+    for row in found.measures.itertuples(index=False):
+        print(f"{row.measure:20} {row.recorded:>16,.4f} {row.replayed:>16,.4f}")
+    print(f"schedule {found.replayed_hash[:16]}, snapshot {run.snapshot.snapshot_id}, {found.code}")
+    return DONE if found.is_same else FAILED

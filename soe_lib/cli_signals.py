@@ -48,7 +48,7 @@ def _list(run: Run, ledger: Ledger) -> int:
         over = " (over the budget)" if row.is_over_budget else ""
         print(f"{name[:SHORT]}  {state:10} {row.standing!s:12} {row.sentence}{over}")
         if row.why:
-  XX
+            print(f"{'':{SHORT}}  {row.why!s}")
     return DONE
 
 

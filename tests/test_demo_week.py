@@ -167,3 +167,18 @@ def test_meeting_by_command_line_ends_with_the_green_seal(week: Path, tmp_path: 
     assert twice.returncode == 1
     assert "already published" in twice.stderr
     assert "ledger: intact" in soe("ledger", "verify", workspace=week).stdout
+    _replays(week)
+
+
+def _replays(week: Path) -> None:
+    """Check that the decision is computed again bit for bit, and that another price is noticed."""
+    same = soe("replay", workspace=week)
+    assert same.returncode == 0, same.stdout + same.stderr
+    assert "bit for bit" in same.stdout
+    path = run_folder(week) / "run.json"
+    content = json.loads(path.read_text())
+    content["params"]["money"]["changeover_cost_per_hour"] += 1.0
+    path.write_text(json.dumps(content))
+    other = soe("replay", workspace=week)
+    assert other.returncode == 1
+    assert "not its total_cost" in other.stdout, other.stdout + other.stderr

@@ -36,6 +36,16 @@ SCHEDULE_TABLES = (
 )
 
 
+def hash_of(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the hash of one scenario's schedule: operations, promises, pegging, purchases."""
+    return tables_hash(
+        {
+            name: tables[name].drop(columns="scenario").reset_index(drop=True)
+            for name in SCHEDULE_TABLES
+        }
+    )
+
+
 @dataclass(frozen=True)
 class Ground:
     """What every live scenario starts from: the run's problem and doing nothing, measured."""

@@ -26,6 +26,7 @@ from soe_lib.scenario.pressure import SUBJECT_FUNCTION
 from soe_lib.steps.decision import Pack, prepare_decision
 from soe_lib.steps.desk import Desk, DeskError
 from soe_lib.steps.live import LiveRun, live_run
+from soe_lib.steps.replay import code_version
 from soe_lib.steps.signals import advance
 from soe_lib.workspace import Workspace
 
@@ -219,6 +220,7 @@ def _content(run: LiveRun, pack: Pack, reason: str) -> dict[str, object]:
         "reason": reason.strip(),
         "snapshot_id": run.snapshot.snapshot_id,
         "result_hash": run.result_hash(pack.scenario),
+        "code_version": code_version(),
         "approver_roles": sorted(set(pack.approvals["approver_role"])),
         "questions": dict(zip(asked["question"], whose, strict=True)),
         "expected": {

@@ -1,0 +1,162 @@
+"""
+Replay of a past decision: computed again from what it was computed from, compared bit for bit.
+
+Snapshot, parameters, seed and levers stand in the run and in the ledger; the replay computes the
+chosen scenario anew and compares its schedule with the hash that was recorded when it was chosen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, resources
+from typing import Any
+
+import pandas as pd
+
+from soe_lib.run import Run
+from soe_lib.scenario.catalogue import scenarios
+from soe_lib.scenario.evaluate import evaluate_all
+from soe_lib.scenario.identity import table_hash
+from soe_lib.scenario.result import start_of
+from soe_lib.scenario.result_tables import result_tables
+from soe_lib.steps.desk import Desk, DeskError
+from soe_lib.steps.live import SCHEDULE_TABLES, LiveRun, compute, ground_of, hash_of, live_run
+from soe_lib.steps.what_if import context_of
+
+
+@dataclass(frozen=True)
+class Replay:
+    """
+    A decision beside its replay.
+
+    Attributes
+    ----------
+    scenario, title
+        What was chosen.
+    is_same
+        Whether the schedule is the recorded one, bit for bit.
+    recorded_hash, replayed_hash
+        Hash of operations, promises, pegging, purchases and expedites.
+    measures
+        One row per expected figure of the decision: ``measure``, ``recorded``, ``replayed``.
+    tables
+        One row per table: ``table``, ``num_rows``, ``num_rows_kept``, ``is_same``.
+    recorded_code, code
+        Versions of the code then and now.
+    """
+
+    scenario: str
+    title: str
+    is_same: bool
+    recorded_hash: str
+    replayed_hash: str
+    measures: pd.DataFrame
+    tables: pd.DataFrame
+    recorded_code: str
+    code: str
+
+    @property
+    def sentence(self) -> str:
+        """What the replay found, in words."""
+        if self.is_same:
+            return f"Replayed '{self.title}': the same schedule and figures, bit for bit."
+        because = ""
+        if self.code != self.recorded_code:
+            because = f"; it was computed by code {self.recorded_code}, now runs {self.code}"
+        if self.recorded_hash == self.replayed_hash:
+            off = self.measures["recorded"] != self.measures["replayed"]
+            names = ", ".join(self.measures.loc[off, "measure"])
+            return f"Replayed '{self.title}': the same schedule, but not its {names}{because}."
+        other = self.tables.loc[~self.tables["is_same"], "table"].tolist()
+        differs = f" ({', '.join(other)} differ)" if other else " (nor are the tables of the run)"
+        return f"Replayed '{self.title}': not the schedule that was chosen{differs}{because}."
+
+
+@cache
+def code_version() -> str:
+    """Return the version of the package and a hash over its Python files."""
+    digest = hashlib.sha256()
+    root = resources.files("soe_lib")
+    with resources.as_file(root) as folder:
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\x00")
+            digest.update(path.read_bytes())
+    return f"{metadata.version('soe-lib')}+{digest.hexdigest()[:12]}"
+
+
+def replay_decision(run: Run, desk: Desk) -> Replay:
+    """
+    Compute the standing decision of a cycle again and compare.
+
+    Parameters
+    ----------
+    run
+        Finished run of the cycle: its snapshot, parameters and seed are used, not its results.
+    desk
+        Desk of the same cycle; what was recorded is read from its ledger.
+
+    Raises
+    ------
+    DeskError
+        When nothing is decided, or the snapshot is not the one that was decided on.
+    """
+    decision = dict(desk.standing().decision)
+    if not decision:
+        raise DeskError(f"nothing of {desk.cycle_id} is decided yet")
+    if decision["snapshot_id"] != run.snapshot.snapshot_id:
+        raise DeskError(
+            f"{desk.cycle_id} was decided on snapshot {decision['snapshot_id']}, the run has "
+            f"{run.snapshot.snapshot_id}"
+        )
+    seen = live_run(run, str(decision["scenario"]))
+    found = _computed(seen, str(decision["scenario"]))
+    expected: dict[str, Any] = dict(decision["expected"])
+    again = found["scenarios"].iloc[0]
+    measures = pd.DataFrame(
+        {
+            "measure": list(expected),
+            "recorded": [float(value) for value in expected.values()],
+            "replayed": [float(again[name]) for name in expected],
+        }
+    )
+    replayed = hash_of(found)
+    same_figures = bool((measures["recorded"] == measures["replayed"]).all())
+    return Replay(
+        scenario=str(decision["scenario"]),
+        title=str(decision["title"]),
+        is_same=replayed == decision["result_hash"] and same_figures,
+        recorded_hash=str(decision["result_hash"]),
+        replayed_hash=replayed,
+        measures=measures,
+        tables=_compared(seen, str(decision["scenario"]), found),
+        recorded_code=str(decision.get("code_version", "unknown")),
+        code=code_version(),
+    )
+
+
+def _computed(run: LiveRun, scenario: str) -> dict[str, pd.DataFrame]:
+    """Return the tables of one scenario, computed from the snapshot."""
+    if scenario in run.scenario_names():
+        return compute(ground_of(run), scenario, run.choice(scenario))
+    context = context_of(run)
+    # a scenario of the batch may build on those before it, never on those after it
+    wanted = list(run.params.scenario.names)
+    results = evaluate_all(scenarios(wanted[: wanted.index(scenario) + 1]), start_of(context))
+    tables = result_tables(results, context)
+    return {
+        name: rows[rows["scenario"] == scenario].reset_index(drop=True)
+        for name, rows in tables.items()
+    }
+
+
+def _compared(run: LiveRun, scenario: str, found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    rows = []
+    for name in SCHEDULE_TABLES:
+        kept = run.read(name)
+        kept = kept[kept["scenario"] == scenario].reset_index(drop=True)
+        rows.append(
+            (name, len(found[name]), len(kept), table_hash(kept) == table_hash(found[name]))
+        )
+    return pd.DataFrame(rows, columns=["table", "num_rows", "num_rows_kept", "is_same"])
