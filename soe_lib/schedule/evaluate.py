@@ -5,52 +5,56 @@ What a move costs: only what it touches is simulated again.
 After a move, each machine that it changed is swept from the changed position until its times agree
 with the old ones; operations that wait for what has moved (the next in the lot, consumers of the
 lot) make their machines dirty in turn. New times stand in ``Scratch`` until the move is accepted.
-Purchased components are not waited for here: what is taken before it is there costs a penalty, by
-the bucket (time between two supplies) in which the run starts.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
-
 from soe_lib.schedule.clock import end_at, start_at, worked_at
-from soe_lib.schedule.kernel import inlined, kernel
+from soe_lib.schedule.components import shortage, use
+from soe_lib.schedule.kernel import kernel
+from soe_lib.schedule.lateness import late_cost, linked_floor, op_end, split_cost
+from soe_lib.schedule.scratch import (
+    COMPONENTS,
+    DIRTY,
+    INFEASIBLE,
+    LOCAL,
+    NEED_LOG,
+    ORDERS,
+    RAMP,
+    RUNNING,
+    SHORT,
+    SPLIT_ORDERS,
+    STAMP,
+    TOUCHED,
+    USE_LOG,
+    mark,
+    set_trial,
+)
 from soe_lib.schedule.work import (
     ALTERNATE,
     BASE_RESOURCE,
     BUCKET_FIRST,
-    CAP,
     COST,
     DUE,
     DUE_AT,
     END,
     FAMILY,
     FIXED_SETUP,
-    FLAT,
     FLOOR,
-    FREE,
     HOLD_RATE,
     HOLDING,
     IS_LAST,
     ITEM,
     LAST_BUCKET,
     LINKED,
-    LOST,
-    LOST_AFTER,
     LOT,
     MACHINE,
     NEED_COUNT,
     NEED_FIRST,
     NEXT,
-    PER_DAY,
     PER_LOT,
     PER_UNIT,
-    PER_WEEK,
     PREFERENCE,
-    PREVIOUS,
-    QUEUE,
     RANK,
     RELEASE,
     RUN,
@@ -58,255 +62,13 @@ from soe_lib.schedule.work import (
     START,
     STAYS,
     UNREST,
-    Field,
-    State,
 )
 
-INFEASIBLE = 1e30
 EARLY_SCALE = 5 * 1440.0
 """Earliness at which stock counts at its price; quadratic, since only evenly early work can be
 started late afterwards. [min]"""
 PREFERENCE_PRICE = 0.01
 """Price of one step of preference: decides between equals. [money]"""
-
-# Scratch.number
-STAMP, TOUCHED, DIRTY, NEED_LOG, COMPONENTS, ORDERS, USE_LOG = range(7)
-# Scratch.money
-LOCAL, SHORT, RAMP, SPLIT_ORDERS, RUNNING = range(5)
-
-
-class Scratch(NamedTuple):
-    """Times and costs on trial, and what has to be undone when a move is rejected."""
-
-    trial: np.ndarray  # start, end, cost, soft part of the cost
-    stamp: np.ndarray
-    touched: np.ndarray
-    dirty_from: np.ndarray
-    dirty_to: np.ndarray
-    dirty: np.ndarray
-    need_log: np.ndarray  # need, bucket before
-    use_log: np.ndarray  # bucket
-    use_qty: np.ndarray
-    component_stamp: np.ndarray
-    component: np.ndarray
-    component_cost: np.ndarray
-    order_stamp: np.ndarray
-    order_list: np.ndarray
-    order_cost: np.ndarray
-    machine_cost: np.ndarray
-    machine_soft: np.ndarray  # the part that can fall although everything ends later
-    urgent: np.ndarray  # operations that are late, then those that stand before them
-    urgent_count: np.ndarray
-    number: np.ndarray
-    money: np.ndarray
-
-
-def scratch(field: Field, state: State) -> Scratch:
-    """Return empty scratch for a problem."""
-    ops, machines = len(field.op_i), len(field.machine)
-    items = len(field.bucket_offset) - 1
-    needs = len(state.bucket_of)
-    return Scratch(
-        trial=np.zeros((ops, 4)),
-        stamp=np.zeros(ops, np.int64),
-        touched=np.zeros(ops + 1, np.int64),
-        dirty_from=np.full(machines, -1, np.int64),
-        dirty_to=np.full(machines, -1, np.int64),
-        dirty=np.zeros(machines + 1, np.int64),
-        need_log=np.zeros((8 * needs + 64, 2), np.int64),
-        use_log=np.zeros(16 * needs + 64, np.int64),
-        use_qty=np.zeros(16 * needs + 64),
-        component_stamp=np.zeros(items, np.int64),
-        component=np.zeros(items + 1, np.int64),
-        component_cost=np.zeros(items),
-        order_stamp=np.zeros(field.orders, np.int64),
-        order_list=np.zeros(field.orders + 1, np.int64),
-        order_cost=np.zeros(field.orders),
-        machine_cost=np.zeros(machines),
-        machine_soft=np.zeros(machines),
-        urgent=np.zeros(2 * ops + 2, np.int64),
-        urgent_count=np.zeros(2, np.int64),
-        number=np.zeros(8, np.int64),
-        money=np.zeros(8),
-    )
-
-
-@inlined
-def clause_cost(order, d, minutes):  # type: ignore[no-untyped-def]
-    """Return what ``minutes`` of lateness of an order line cost by its clause. [money]"""
-    days = minutes / 1440.0
-    if days <= 1e-9:
-        return 0.0
-    beyond = days - order[d, FREE]
-    cost = 0.0
-    if beyond > 1e-9:
-        cost = order[d, FLAT] + order[d, PER_DAY] * beyond
-        if order[d, PER_WEEK] > 0:
-            cost += order[d, PER_WEEK] * np.ceil(beyond / 7.0 - 1e-9)
-        cost = min(cost, order[d, CAP])
-    if days > order[d, LOST_AFTER]:
-        cost += order[d, LOST]
-    return cost
-
-
-@kernel
-def op_end(s, x, o):  # type: ignore[no-untyped-def]
-    """Return the end of an operation on trial, in worked minutes of its resource."""
-    return x.trial[o, 1] if x.stamp[o] == x.number[STAMP] else s.op[o, END]
-
-
-@kernel
-def lot_end(f, s, x, lot):  # type: ignore[no-untyped-def]
-    """Return the instant at which a lot is in stock, on trial. [min]"""
-    o = f.lot_i[lot, 0] + f.lot_i[lot, 1] - 1
-    if s.place[o, MACHINE] < 0:
-        return 1e15
-    r = f.machine[s.place[o, MACHINE], 0]
-    return end_at(f.clock_offset, f.clock, r, op_end(s, x, o))
-
-
-@kernel
-def linked_floor(f, s, x, o):  # type: ignore[no-untyped-def]
-    """Return the instant before which what an operation waits for is not there. [min]"""
-    at = 0.0
-    before = f.op_i[o, PREVIOUS]
-    if before >= 0 and s.place[before, MACHINE] >= 0:
-        r = f.machine[s.place[before, MACHINE], 0]
-        queue = f.alt_f[s.place[before, ALTERNATE], QUEUE]
-        at = end_at(f.clock_offset, f.clock, r, op_end(s, x, before)) + queue
-    t = f.orders + o
-    for j in range(f.target_offset[t], f.target_offset[t + 1]):
-        if s.job_lot[j] >= 0:
-            at = max(at, lot_end(f, s, x, s.job_lot[j]))
-        else:
-            at = max(at, s.job_time[j])
-    return at
-
-
-@kernel
-def late_cost(f, s, x, lot, at):  # type: ignore[no-untyped-def]
-    """Return the cost of lateness of the order lines of a lot that is ready at an instant."""
-    cost = 0.0
-    j = s.lot_job[lot]
-    while j >= 0:
-        d = f.job_target[j]
-        if d < f.orders:
-            if f.target_offset[d + 1] - f.target_offset[d] == 1:
-                cost += clause_cost(f.order, d, at - f.order[d, DUE_AT])
-            elif x.order_stamp[d] != x.number[STAMP]:
-                x.order_stamp[d] = x.number[STAMP]
-                x.order_list[x.number[ORDERS]] = d
-                x.number[ORDERS] += 1
-        j = s.job_next[j]
-    return cost
-
-
-@kernel
-def mark(s, x, o):  # type: ignore[no-untyped-def]
-    """Have the machine of an operation swept from it on."""
-    m = s.place[o, MACHINE]
-    if m < 0:
-        return
-    for k in range(s.count[m]):
-        if s.sequence[m, k] == o:
-            mark_range(x, m, k, k)
-            return
-
-
-@kernel
-def mark_range(x, m, first, last):  # type: ignore[no-untyped-def]
-    """Have a machine swept from ``first``, at least to ``last``."""
-    if x.dirty_from[m] < 0:
-        x.dirty_from[m] = first
-        x.dirty_to[m] = last
-        x.dirty[x.number[DIRTY]] = m
-        x.number[DIRTY] += 1
-    else:
-        x.dirty_from[m] = min(x.dirty_from[m], first)
-        x.dirty_to[m] = max(x.dirty_to[m], last)
-
-
-@kernel
-def use(f, s, x, o, r, start):  # type: ignore[no-untyped-def]
-    """Enter the components of an operation into the buckets in which its run starts."""
-    lot = f.op_i[o, LOT]
-    for k in range(f.op_i[o, NEED_COUNT]):
-        need = f.op_i[o, NEED_FIRST] + k
-        c = f.need_bucket[need]
-        if c < 0:
-            continue
-        b = f.bucket_offset[c + 1] - 1
-        while f.bucket_w[r, b] > start + 1e-6 and b > f.bucket_offset[c]:
-            b -= 1
-        change_bucket(f, s, x, o, lot, k, need, c, b)
-
-
-@kernel
-def change_bucket(f, s, x, o, lot, k, need, c, b):  # type: ignore[no-untyped-def]
-    """Move one need to bucket ``b`` (-1: out of all) and note it."""
-    own = f.op_i[o, BUCKET_FIRST] + k
-    old = s.bucket_of[own]
-    if old == b:
-        return
-    qty = f.need_f[need, 0] * s.lot_qty[lot] + f.need_f[need, 1]
-    n = x.number[NEED_LOG]
-    x.need_log[n, 0] = own
-    x.need_log[n, 1] = old
-    x.number[NEED_LOG] = n + 1
-    s.bucket_of[own] = b
-    u = x.number[USE_LOG]
-    if old >= 0:
-        s.used[old] -= qty
-        x.use_log[u] = old
-        x.use_qty[u] = -qty
-        u += 1
-    if b >= 0:
-        s.used[b] += qty
-        x.use_log[u] = b
-        x.use_qty[u] = qty
-        u += 1
-    x.number[USE_LOG] = u
-    if x.component_stamp[c] != x.number[STAMP]:
-        x.component_stamp[c] = x.number[STAMP]
-        x.component[x.number[COMPONENTS]] = c
-        x.number[COMPONENTS] += 1
-
-
-@kernel
-def take_out(f, s, x, o):  # type: ignore[no-untyped-def]
-    """Take the components of an operation out of all buckets (its quantity or clock changes)."""
-    lot = f.op_i[o, LOT]
-    for k in range(f.op_i[o, NEED_COUNT]):
-        need = f.op_i[o, NEED_FIRST] + k
-        c = f.need_bucket[need]
-        if c >= 0:
-            change_bucket(f, s, x, o, lot, k, need, c, np.int64(-1))
-
-
-@kernel
-def shortage(f, s, c):  # type: ignore[no-untyped-def]
-    """Return what the shortages of a component cost, before the ramp. [money]"""
-    cost = 0.0
-    total = 0.0
-    for b in range(f.bucket_offset[c], f.bucket_offset[c + 1]):
-        total += s.used[b]
-        lacking = total - s.room[b]
-        if lacking > 1e-6:
-            cost += lacking * f.bucket_price[b]
-    return cost
-
-
-@kernel
-def set_trial(x, o, start, end, cost, soft):  # type: ignore[no-untyped-def]
-    """Note times and cost of an operation on trial."""
-    if x.stamp[o] != x.number[STAMP]:
-        x.stamp[o] = x.number[STAMP]
-        x.touched[x.number[TOUCHED]] = o
-        x.number[TOUCHED] += 1
-    x.trial[o, 0] = start
-    x.trial[o, 1] = end
-    x.trial[o, 2] = cost
-    x.trial[o, 3] = soft
 
 
 @kernel
@@ -490,31 +252,6 @@ def evaluate(f, s, x, limit):  # type: ignore[no-untyped-def]
         d = x.order_list[k]
         split += split_cost(f, s, x, d) - x.order_cost[d]
     return delta + short * x.money[RAMP] + split
-
-
-@kernel
-def split_cost(f, s, x, d):  # type: ignore[no-untyped-def]
-    """Return the cost of an order line that several lots serve: late by its last part."""
-    at = 0.0
-    for j in range(f.target_offset[d], f.target_offset[d + 1]):
-        if s.job_lot[j] >= 0:
-            at = max(at, lot_end(f, s, x, s.job_lot[j]))
-        else:
-            at = max(at, s.job_time[j])
-    if at >= 1e14:
-        return INFEASIBLE
-    return clause_cost(f.order, d, at - f.order[d, DUE_AT])
-
-
-@kernel
-def begin(x):  # type: ignore[no-untyped-def]
-    """Start a new trial."""
-    x.number[STAMP] += 1
-    for k in range(x.number[DIRTY]):
-        x.dirty_from[x.dirty[k]] = -1
-    for k in range(1, 7):
-        x.number[k] = 0
-    x.money[RUNNING] = 0.0
 
 
 @kernel

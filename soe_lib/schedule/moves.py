@@ -13,16 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from soe_lib.schedule.evaluate import (
-    ORDERS,
-    STAMP,
-    mark,
-    mark_range,
-    refresh,
-    set_trial,
-    take_out,
-)
+from soe_lib.schedule.components import take_out
+from soe_lib.schedule.evaluate import refresh
 from soe_lib.schedule.kernel import kernel
+from soe_lib.schedule.scratch import ORDERS, STAMP, mark, mark_range, set_trial
 from soe_lib.schedule.work import (
     ALTERNATE,
     COST,

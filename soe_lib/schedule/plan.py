@@ -8,6 +8,7 @@ of it and of its decoded times.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ import pandas as pd
 
 from soe_lib.schedule.clock import Clock
 from soe_lib.schedule.dispatch import active_lots, all_due, operation_due, run_dispatch
+from soe_lib.schedule.expand import expand
+from soe_lib.schedule.netting import Jobs
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.timing import Timing, run_decode
 from soe_lib.schedule.work import (
@@ -32,7 +35,6 @@ from soe_lib.schedule.work import (
     UNREST,
     Field,
     State,
-    expand,
 )
 
 
@@ -51,6 +53,8 @@ class Plan:
         One boolean per dated supply, then one per item: paid to be early.
     booked
         One boolean per calendar interval: overtime that is worked.
+    jobs, netting_key
+        What netting made, and a digest of what it was made of.
     """
 
     field: Field
@@ -64,6 +68,8 @@ class Plan:
     alt_tool: np.ndarray
     alt_skill: np.ndarray
     alt_heads: np.ndarray
+    jobs: Jobs
+    netting_key: str
 
     def decode(self, problem: Problem, floor: np.ndarray) -> Timing:
         """Simulate the plan exactly; nothing starts before ``floor`` [min]."""
@@ -100,7 +106,7 @@ class Plan:
         return Plan(
             field, state, self.clock, self.lot_due, self.expedited.copy(), self.booked.copy(),
             self.recipe_step, self.need_item, self.alt_tool, self.alt_skill,
-            self.alt_heads,
+            self.alt_heads, self.jobs, self.netting_key,
         )  # fmt: skip
 
     def setup_minutes(self, timing: Timing) -> np.ndarray:
@@ -165,9 +171,35 @@ class Plan:
         return float((days * value * f.job_qty[own]).sum() * problem.holding_per_day)
 
 
-def new_plan(problem: Problem) -> Plan:
-    """Return a plan of a problem with nothing sequenced; published ranks are known."""
-    field, state, clock, jobs = expand(problem)
+def netting_key(problem: Problem) -> str:
+    """Return a digest of all that decides which jobs there are; due instants only order them."""
+    recipes = problem.recipes
+    parts = (
+        problem.demand_item, problem.demand_qty, problem.on_hand, problem.supply_item,
+        problem.supply_qty, problem.supply_at, problem.op_lot, problem.op_fixed, problem.lot_item,
+        problem.lot_qty, problem.need_offset, problem.need_item, problem.need_qty,
+        problem.item_lot_min, problem.item_lot_multiple, problem.item_lot_max, problem.item_is_made,
+        problem.item_lead_minutes, recipes.offset, recipes.need_offset, recipes.need_item,
+        recipes.need_per_unit,
+    )  # fmt: skip
+    digest = hashlib.sha256(
+        repr((problem.demand_keys, problem.lot_ids, problem.is_planning)).encode()
+    )
+    for part in parts:
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def new_plan(problem: Problem, old: Plan | None = None) -> Plan:
+    """
+    Return a plan of a problem with nothing sequenced; published ranks are known.
+
+    ``old`` is a plan of the problem before a change: its jobs are kept where the same order lines,
+    stocks, receipts and firm lots stand against each other.
+    """
+    key = netting_key(problem)
+    kept = old.jobs if old is not None and old.netting_key == key else None
+    field, state, clock, jobs = expand(problem, kept)
     firm_ops = problem.num_operations
     recipes = problem.recipes
     lot = field.op_i[firm_ops:, LOT]
@@ -186,6 +218,8 @@ def new_plan(problem: Problem) -> Plan:
         np.concatenate([problem.alt_tool, recipes.alt_tool]).astype(np.int64),
         np.concatenate([problem.alt_skill, recipes.alt_skill]).astype(np.int64),
         np.concatenate([problem.alt_heads, recipes.alt_heads]).astype(float),
+        jobs,
+        key,
     )
     order, published = published_order(problem, plan)
     known = order[published[order]]

@@ -14,17 +14,35 @@ from typing import Any
 
 import numpy as np
 
-from soe_lib.schedule.anneal import NUM_KINDS, anneal, keep_waits, run_starts, settle
-from soe_lib.schedule.evaluate import LOCAL, RAMP, SHORT, SPLIT_ORDERS, scratch
+from soe_lib.schedule.anneal import anneal, keep_waits, run_starts, settle
 from soe_lib.schedule.moves import saved
 from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.problem import NEVER, Problem
+from soe_lib.schedule.proposals import (
+    CROSS_SWAP,
+    FLOOR_CHANGE,
+    LOT_CHANGE,
+    NUM_KINDS,
+    STOCK_SWAP,
+    TRADE,
+)
+from soe_lib.schedule.scratch import LOCAL, RAMP, SHORT, SPLIT_ORDERS, scratch
 from soe_lib.schedule.tidy import MOST_PASSES, tidy
 from soe_lib.schedule.timing import Timing
-from soe_lib.schedule.work import MACHINE, RUN, STAYS, Field, State
+from soe_lib.schedule.work import (
+    ALT_COUNT,
+    IS_FIRM,
+    IS_PLAIN,
+    ITEM,
+    MACHINE,
+    RUN,
+    STAYS,
+    Field,
+    State,
+)
 
-SHARE = np.cumsum([0.40, 0.13, 0.07, 0.06, 0.08, 0.09, 0.07, 0.02, 0.08])
-"""Probability of each kind of move, cumulative."""
+SHARE = (0.40, 0.13, 0.07, 0.06, 0.08, 0.09, 0.07, 0.02, 0.08)
+"""Share of each kind of move, where the data have something for it to change."""
 CHUNKS = 200
 TRIAL_MOVES = 2000
 RAMP_UP = 20.0
@@ -76,16 +94,17 @@ def search(
         return found
     rng = np.array([(seed + 1) * 0x9E3779B97F4A7C15 % (1 << 64) | 1], np.uint64)
     tally = np.zeros((NUM_KINDS, 3), np.int64)
+    share = shares(f, may_reroute)
     tidy(f, s, x, v, 0)
-    anneal(f, s, x, v, rng, movable, len(movable), 0, 1.0, 1.0, SHARE, may_reroute, tally)
+    anneal(f, s, x, v, rng, movable, len(movable), 0, 1.0, 1.0, share, may_reroute, tally)
     began = time.perf_counter()  # whatever had to be compiled is
     scale = delay_scale(problem, f, s, movable) * (WARM_SHARE if is_warm else 1.0)
     total = iterations
     done = 0
     if seconds is not None:
         anneal(
-            f, s, x, v, rng, movable, len(movable), TRIAL_MOVES, scale, scale, SHARE, may_reroute,
-            tally,
+            f, s, x, v, rng, movable, len(movable), TRIAL_MOVES, HOT * scale, HOT * scale, share,
+            may_reroute, tally,
         )  # fmt: skip
         rate = TRIAL_MOVES / max(time.perf_counter() - began, 1e-6)
         total = max(int(rate * seconds), TRIAL_MOVES)
@@ -95,19 +114,19 @@ def search(
     cold = hot * (COLD_SHORT + (COLD_LONG - COLD_SHORT) * effort**0.5)
     step = max(total // CHUNKS, 1)
     while done < total:
-        share = done / total
+        past = done / total
         elapsed = time.perf_counter() - began
         limit = seconds if seconds is not None else time_limit
         if elapsed > limit:
             found.how["stopped_by_clock"] = True
             break
         if seconds is not None:
-            share = max(share, elapsed / seconds)
+            past = max(past, elapsed / seconds)
         now = min(step, total - done)
-        first = hot * (cold / hot) ** share
-        last = hot * (cold / hot) ** min(1.0, share + now / total)
-        x.money[RAMP] = ramp(share)
-        anneal(f, s, x, v, rng, movable, len(movable), now, first, last, SHARE, may_reroute, tally)
+        first = hot * (cold / hot) ** past
+        last = hot * (cold / hot) ** min(1.0, past + now / total)
+        x.money[RAMP] = ramp(past)
+        anneal(f, s, x, v, rng, movable, len(movable), now, first, last, share, may_reroute, tally)
         done += now
         if seconds is not None:
             rate = done / max(time.perf_counter() - began, 1e-6)
@@ -130,6 +149,20 @@ def ramp(share: float) -> float:
     """Return how many times the price of missing components counts, after a share of the search."""
     last = LAST_RAMP ** min(1.0, max(0.0, (share - 0.7) * 4.0))
     return RAMP_UP ** min(1.0, share * 1.4) * last
+
+
+def shares(f: Field, may_reroute: bool) -> np.ndarray:
+    """Return the probability of each kind of move, cumulative; 0 where nothing can be changed."""
+    planned = f.lot_i[(f.lot_i[:, IS_FIRM] == 0) & (f.lot_i[:, IS_PLAIN] == 1), ITEM]
+    has_mates = bool((np.diff(f.mates_offset)[planned] > 1).any())
+    has_stock = bool((np.diff(f.stock_offset)[planned] > 1).any())
+    has_components = bool((f.need_bucket >= 0).any())
+    may_cross = may_reroute and bool((f.op_i[:, ALT_COUNT] > 1).any())
+    there = np.ones(NUM_KINDS, bool)
+    there[[FLOOR_CHANGE, TRADE]] = has_components
+    there[LOT_CHANGE], there[STOCK_SWAP], there[CROSS_SWAP] = has_mates, has_stock, may_cross
+    share = np.where(there, SHARE, 0.0)
+    return np.cumsum(share / share.sum())
 
 
 def delay_scale(problem: Problem, f: Field, s: State, movable: np.ndarray) -> float:

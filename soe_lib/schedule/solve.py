@@ -119,7 +119,7 @@ def _start(
 
 def adopt(problem: Problem, old: Plan) -> Plan | None:
     """Return a plan of the problem with the old sequences; None where they do not fit it."""
-    plan = new_plan(problem)
+    plan = new_plan(problem, old)
     same = (
         len(plan.field.op_i) == len(old.field.op_i)
         and len(plan.field.machine) == len(old.field.machine)

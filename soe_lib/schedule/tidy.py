@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from soe_lib.schedule.evaluate import begin, commit, evaluate, mark_range, roll_back
+from soe_lib.schedule.evaluate import commit, evaluate, roll_back
 from soe_lib.schedule.kernel import entry, kernel
 from soe_lib.schedule.moves import forget, move_job, restore, save_row, shift_block
+from soe_lib.schedule.scratch import begin, mark_range
 from soe_lib.schedule.work import (
     DUE,
     END,

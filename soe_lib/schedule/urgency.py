@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from soe_lib.schedule.dispatch import lot_weights
+from soe_lib.schedule.expand import expand
 from soe_lib.schedule.problem import NEVER, Problem
-from soe_lib.schedule.work import expand
 
 
 def with_urgency(problem: Problem) -> Problem:

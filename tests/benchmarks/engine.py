@@ -43,7 +43,7 @@ OTHERS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parts", default="plants,wtsds,demo")
+    parser.add_argument("--parts", default="plants,wtsds,demo,resolve")
     parser.add_argument("--plants", default="S,M,L")
     parser.add_argument("--seconds", default="", help="comma separated; default the doors'")
     parser.add_argument("--plant-seeds", default="", help="other seeds than the README's")
@@ -66,7 +66,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         from tests.benchmarks.demo import report as report_demo
 
         report_demo(arguments.seed)
+    if "resolve" in parts:
+        _resolve(arguments.seed)
     return 0
+
+
+def _resolve(seed: int) -> None:
+    """Solve small changes again from the answer, on plant M and on the demo plant."""
+    from tests.benchmarks.demo import demo_problem
+    from tests.benchmarks.resolve import report
+
+    print("\na small change, solved again from the answer (doors: demo 1 s, M 5 s):")
+    demo = demo_problem()
+    if demo is not None:
+        report("demo", demo, seed)
+    with tempfile.TemporaryDirectory(prefix="soe-bench-") as folder:
+        instance = Path(folder) / "M"
+        command = [sys.executable, str(shared("bench") / "make_plant.py"), str(instance)]
+        _run([*command, *PLANTS["M"][0].split(), "--seed", str(SEEDS["M"])])
+        report("M", read_plant(instance), seed)
 
 
 def _plants(arguments: argparse.Namespace) -> None:
