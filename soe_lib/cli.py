@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 done, 1 failed, 2 bad input, 3 blockers)."""
     from soe_lib.backtest.flows import BacktestError
     from soe_lib.batch import BatchError
-    from soe_lib.loop.campaign import CampaignError
+    from soe_lib.loop.errors import CampaignError
     from soe_lib.meeting import MeetingError
     from soe_lib.sources import SourceError
     from soe_lib.steps.desk import DeskError

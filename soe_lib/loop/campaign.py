@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from soe_lib.loop.answer import recommend
+from soe_lib.loop.errors import CampaignError
 from soe_lib.loop.policies import appended, by_due_date, by_plan, num_changed
 from soe_lib.loop.score import MEASURES, score
 from soe_lib.params import Params
@@ -39,10 +40,6 @@ SOURCE = "demo"
 """The mapping that reads the twin's extracts."""
 MONTH_WEEKS = 4
 _AS_OF_HOUR = 5
-
-
-class CampaignError(RuntimeError):
-    """A campaign cannot be run, or broke off; the text says which and why."""
 
 
 @dataclass(frozen=True)
