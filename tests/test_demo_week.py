@@ -177,7 +177,7 @@ def _replays(week: Path) -> None:
     assert "bit for bit" in same.stdout
     path = run_folder(week) / "run.json"
     content = json.loads(path.read_text())
-    content["params"]["money"]["changeover_cost_per_hour"] += 1.0
+    content["params"]["money"]["holding_pct_per_year"] += 1.0
     path.write_text(json.dumps(content))
     other = soe("replay", workspace=week)
     assert other.returncode == 1

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import ROOT
-from tests.demo_week import run_folder
+from tests.demo_week import run_folder, small_params, week
+
+__all__ = ["small_params", "week"]
 
 KEYS = ["order_id", "line_id"]
 AS_OF = pd.Timestamp("2026-11-23T05:00Z")

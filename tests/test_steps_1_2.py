@@ -225,7 +225,11 @@ def test_feed_level_l0_runs_and_says_what_is_off(flows: Run) -> None:
         rows = flows.read(name)
         assert rows.empty
         assert len(rows.columns) > 4
-    assert {"orders_past_due", "demand_against_plan"} == set(found.divergences["divergence_type"])
+    assert set(found.divergences["divergence_type"]) == {
+        "orders_past_due",
+        "demand_against_plan",
+        "demand_trend",
+    }
     lines = flows.tables["sales_order_line"]
     is_open = lines["status"] == "open"
     past = found.divergences[found.divergences["divergence_type"] == "orders_past_due"]
