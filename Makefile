@@ -53,7 +53,7 @@ test: lint ## everything that CI checks
 bench-engine: $(VENV)/.installed-test ## the engine on the benchmark plants
 	$(BIN)/python -m tests.benchmarks.engine
 
-bench-twin: $(VENV)/.installed ## twelve weeks of four policies on 20 simulated plants (half an hour on two free cores)
+bench-twin: $(VENV)/.installed ## twelve weeks of four policies on 20 simulated plants (takes long)
 	$(BIN)/soe twin --weeks 12 --policy none,right-shift,edd,soe --seeds 20
 
 FIRST_SEED ?= 900

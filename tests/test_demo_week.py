@@ -165,6 +165,7 @@ def test_meeting_by_command_line_ends_with_the_green_seal(week: Path, tmp_path: 
     assert published.returncode == 0, published.stderr
     assert "APS = ERP = MES" in published.stdout
     assert "facts agree" in soe("readback", workspace=week).stdout
+    assert " executing " in soe("divergence", "list", workspace=week).stdout
     twice = soe("publish", "--as", "soe_lead", workspace=week, extra=secret)
     assert twice.returncode == 1
     assert "already published" in twice.stderr

@@ -15,27 +15,11 @@ from soe_lib.snapshot import Snapshot, take_snapshot
 from soe_lib.sources import load_source
 from soe_lib.steps.divergence import compare
 from soe_lib.workspace import Workspace
+from tests.benchmarks.detection_truth import OWN_TYPES, TYPES
 from tests.conftest import ROOT
 
 MONDAYS = ("2026-11-23T05:00Z", "2026-10-19T04:00Z")
 """The week of the demo, and a past one with seven incidents of six kinds."""
-TYPES = {
-    "new_order": ("order_new",),
-    "cancelled_order": ("order_cancelled",),
-    "expedited_order": ("order_expedited", "order_date_moved"),
-    "resized_order": ("order_quantity_changed",),
-    "supplier_late": ("supplier_late", "purchase_past_due", "receipt_late"),
-    "supplier_short": ("supplier_short", "receipt_short"),
-    "breakdown": ("downtime",),
-    "scrap": ("scrap_above_plan",),
-    "absence": ("labour_short",),
-    "slow_running": ("running_slow",),
-    "wrong_stock": ("stock_record_wrong",),
-    "carrier_failure": ("departure_late",),
-    "dock_failure": ("departure_late",),
-}
-"""Divergence types under which an incident of each kind may be found."""
-OWN_TYPES = {name for names in TYPES.values() for name in names}
 
 
 def truth_until(as_of: pd.Timestamp) -> pd.DataFrame:

@@ -36,14 +36,15 @@ SCHEDULE_TABLES = (
 )
 
 
-def hash_of(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return the hash of one scenario's schedule: operations, promises, pegging, purchases."""
-    return tables_hash(
-        {
-            name: tables[name].drop(columns="scenario").reset_index(drop=True)
-            for name in SCHEDULE_TABLES
-        }
-    )
+def schedule_hash(tables: Mapping[str, pd.DataFrame], scenario: str) -> str:
+    """Return the hash of a scenario's schedule, whatever other scenarios the tables hold."""
+    return tables_hash({name: rows_of_one(tables[name], scenario) for name in SCHEDULE_TABLES})
+
+
+def rows_of_one(rows: pd.DataFrame, scenario: str) -> pd.DataFrame:
+    """Return the rows of one scenario without its name."""
+    own = rows[rows["scenario"] == scenario]
+    return own.drop(columns="scenario").reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class LiveRun(Run):
 
     def result_hash(self, scenario: str) -> str:
         """Return the hash of a scenario's schedule: operations, promises, pegging, purchases."""
-        return tables_hash({name: self._rows(name, scenario) for name in SCHEDULE_TABLES})
+        return schedule_hash({name: self.read(name) for name in SCHEDULE_TABLES}, scenario)
 
     def violations(self, scenario: str) -> pd.DataFrame:
         """
@@ -146,9 +147,7 @@ class LiveRun(Run):
         return verify(problem, Schedule(operations, promises, purchases, pegging, {}, expedites))
 
     def _rows(self, name: str, scenario: str) -> pd.DataFrame:
-        rows = self.read(name)
-        own = rows[rows["scenario"] == scenario]
-        return own.drop(columns="scenario").reset_index(drop=True)
+        return rows_of_one(self.read(name), scenario)
 
     def read(self, name: str) -> pd.DataFrame:
         """Read a table of the run, with the rows of the meeting's scenarios appended."""

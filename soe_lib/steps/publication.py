@@ -31,6 +31,8 @@ from soe_lib.steps.signals import advance
 from soe_lib.workspace import Workspace
 
 STAGING_SCHEMA = "soe_staging"
+PUBLISHER = "publisher"
+"""Who says in the ledger what delivering a publication brought about."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,6 @@ def publish(
         "published_at": at.isoformat(),
     }
     desk.claim_publication(person_id, passphrase, content, at)
-    # Everybody has signed and the claim stands: what the decision deals with is under way.
-    for state in ("decided", "executing"):
-        advance(run, desk.ledger, state, at, person_id)
     return deliver(run, desk, at, targets)
 
 
@@ -170,6 +169,9 @@ def deliver(
     systems = list(targets) if targets is not None else staging_targets(run.workspace)
     seal, log = synchronise(messages, systems)
     _record_seal(desk, seal, at)
+    # Everybody has signed and the claim stands: what the decision deals with is under way.
+    for state in ("decided", "executing"):
+        advance(run, desk.ledger, state, at, PUBLISHER)
     return Publication(publication_id, str(entry["scenario"]), outbox, messages, seal, log)
 
 
@@ -256,5 +258,5 @@ def _record_seal(desk: Desk, seal: Seal, at: pd.Timestamp) -> None:
         "text": seal.sentence,
     }
     desk.ledger.append(
-        "seal", desk.object_id, content, cycle_id=desk.cycle_id, said_at=at, person="publisher"
+        "seal", desk.object_id, content, cycle_id=desk.cycle_id, said_at=at, person=PUBLISHER
     )

@@ -22,7 +22,15 @@ from soe_lib.scenario.identity import table_hash
 from soe_lib.scenario.result import start_of
 from soe_lib.scenario.result_tables import result_tables
 from soe_lib.steps.desk import Desk, DeskError
-from soe_lib.steps.live import SCHEDULE_TABLES, LiveRun, compute, ground_of, hash_of, live_run
+from soe_lib.steps.live import (
+    SCHEDULE_TABLES,
+    LiveRun,
+    compute,
+    ground_of,
+    live_run,
+    rows_of_one,
+    schedule_hash,
+)
 from soe_lib.steps.what_if import context_of
 
 
@@ -113,7 +121,7 @@ def replay_decision(run: Run, desk: Desk) -> Replay:
     seen = live_run(run, str(decision["scenario"]))
     found = _computed(seen, str(decision["scenario"]))
     expected: dict[str, Any] = dict(decision["expected"])
-    again = found["scenarios"].iloc[0]
+    again = rows_of_one(found["scenarios"], str(decision["scenario"])).iloc[0]
     measures = pd.DataFrame(
         {
             "measure": list(expected),
@@ -121,7 +129,7 @@ def replay_decision(run: Run, desk: Desk) -> Replay:
             "replayed": [float(again[name]) for name in expected],
         }
     )
-    replayed = hash_of(found)
+    replayed = schedule_hash(found, str(decision["scenario"]))
     same_figures = bool((measures["recorded"] == measures["replayed"]).all())
     return Replay(
         scenario=str(decision["scenario"]),
@@ -137,26 +145,19 @@ def replay_decision(run: Run, desk: Desk) -> Replay:
 
 
 def _computed(run: LiveRun, scenario: str) -> dict[str, pd.DataFrame]:
-    """Return the tables of one scenario, computed from the snapshot."""
+    """Return tables computed from the snapshot that hold the scenario."""
     if scenario in run.scenario_names():
         return compute(ground_of(run), scenario, run.choice(scenario))
     context = context_of(run)
     # a scenario of the batch may build on those before it, never on those after it
     wanted = list(run.params.scenario.names)
     results = evaluate_all(scenarios(wanted[: wanted.index(scenario) + 1]), start_of(context))
-    tables = result_tables(results, context)
-    return {
-        name: rows[rows["scenario"] == scenario].reset_index(drop=True)
-        for name, rows in tables.items()
-    }
+    return result_tables(results, context)
 
 
 def _compared(run: LiveRun, scenario: str, found: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for name in SCHEDULE_TABLES:
-        kept = run.read(name)
-        kept = kept[kept["scenario"] == scenario].reset_index(drop=True)
-        rows.append(
-            (name, len(found[name]), len(kept), table_hash(kept) == table_hash(found[name]))
-        )
+        kept, again = rows_of_one(run.read(name), scenario), rows_of_one(found[name], scenario)
+        rows.append((name, len(again), len(kept), table_hash(kept) == table_hash(again)))
     return pd.DataFrame(rows, columns=["table", "num_rows", "num_rows_kept", "is_same"])

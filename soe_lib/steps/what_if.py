@@ -65,7 +65,7 @@ def explore_scenarios(run: Run) -> Explored:
     run
         Run whose snapshot and projection are read. Written are ``scenarios``, ``scenario_costs``,
         ``scenario_operations``, ``scenario_promises``, ``scenario_pegging``,
-        ``scenario_purchases``, ``scenario_orders``, ``scenario_moves``,
+        ``scenario_purchases``, ``scenario_expedites``, ``scenario_orders``, ``scenario_moves``,
         ``scenario_promise_moves``, ``scenario_overtime``, ``scenario_capacity``,
         ``scenario_frontier``, ``scenario_violations``, ``levers``, ``pressure`` and
         ``pressure_rows``.

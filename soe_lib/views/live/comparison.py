@@ -32,12 +32,13 @@ def shown_first(scenarios: pd.DataFrame, newest: str = "") -> pd.DataFrame:
     Return the scenarios of the first screen.
 
     Doing nothing, the recommendation, the one just computed and the cheapest others that no
-    scenario dominates, in this order.
+    scenario dominates and that are a schedule of their own, in this order.
     """
     first = scenarios.index[:1].tolist()
     best = scenarios.index[scenarios["is_recommended"]].tolist()
     new = scenarios.index[scenarios["scenario"] == newest].tolist()
-    open_ = scenarios[~scenarios["is_dominated"] & ~scenarios["is_rejected"]]
+    is_own = scenarios["same_as"] == ""
+    open_ = scenarios[~scenarios["is_dominated"] & ~scenarios["is_rejected"] & is_own]
     others = open_.sort_values("total_cost", kind="stable").index.tolist()
     chosen = list(dict.fromkeys([*first, *best, *new]))
     rest = [place for place in others if place not in chosen][:OTHERS]
