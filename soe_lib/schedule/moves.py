@@ -61,12 +61,12 @@ class Saved(NamedTuple):
 
 def saved(field: Field, state: State) -> Saved:
     """Return empty room for what moves change."""
-    most = 64
+    most = 256
     jobs = len(state.job_next) + 8
     return Saved(
-        machine=np.zeros(most, np.int64),
-        row=np.zeros((most, state.sequence.shape[1]), np.int64),
-        count=np.zeros(most, np.int64),
+        machine=np.zeros(64, np.int64),
+        row=np.zeros((64, state.sequence.shape[1]), np.int64),
+        count=np.zeros(64, np.int64),
         op=np.zeros(most, np.int64),
         op_row=np.zeros((most, state.op.shape[1])),
         place_row=np.zeros((most, state.place.shape[1]), np.int64),

@@ -17,9 +17,11 @@ import numpy as np
 from soe_lib.schedule.anneal import anneal, keep_waits, run_starts, settle
 from soe_lib.schedule.moves import saved
 from soe_lib.schedule.plan import Plan
+from soe_lib.schedule.polish import TRIALS_PER_MOVE, polish
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.proposals import (
     CROSS_SWAP,
+    FAMILY_BLOCK,
     FLOOR_CHANGE,
     LOT_CHANGE,
     NUM_KINDS,
@@ -55,6 +57,8 @@ COLD_LONG, COLD_SHORT = 0.05, 0.1
 """Last temperature as a share of the first, in a long search and in a very short one."""
 LONG_SEARCH = 5000.0
 """Moves per operation from which on the full temperature pays."""
+POLISH_ALONE, POLISH_LAST = 0.97, 0.1
+"""Share of the moves that go into polishing: where only orders can change, and elsewhere."""
 WARM_SHARE = 0.15
 """Share of the temperature when the search starts from an answer that it should keep to."""
 
@@ -99,15 +103,19 @@ def search(
     anneal(f, s, x, v, rng, movable, len(movable), 0, 1.0, 1.0, share, may_reroute, tally)
     began = time.perf_counter()  # whatever had to be compiled is
     scale = delay_scale(problem, f, s, movable) * (WARM_SHARE if is_warm else 1.0)
-    total = iterations
+    has_order_only = share[FAMILY_BLOCK] > 1.0 - 1e-9 and not _may_move(f, may_reroute)
+    polished = 0.0 if f.has_unrest else POLISH_ALONE if has_order_only else POLISH_LAST
+    total = int(iterations * (1.0 - polished))
+    limit = time_limit
     done = 0
     if seconds is not None:
+        limit = seconds * (1.0 - polished)
         anneal(
             f, s, x, v, rng, movable, len(movable), TRIAL_MOVES, HOT * scale, HOT * scale, share,
             may_reroute, tally,
         )  # fmt: skip
         rate = TRIAL_MOVES / max(time.perf_counter() - began, 1e-6)
-        total = max(int(rate * seconds), TRIAL_MOVES)
+        total = max(int(rate * limit), TRIAL_MOVES)
         done = TRIAL_MOVES
     effort = min(1.0, total / len(movable) / LONG_SEARCH)
     hot = HOT * scale * effort**0.2
@@ -116,12 +124,11 @@ def search(
     while done < total:
         past = done / total
         elapsed = time.perf_counter() - began
-        limit = seconds if seconds is not None else time_limit
         if elapsed > limit:
             found.how["stopped_by_clock"] = True
             break
         if seconds is not None:
-            past = max(past, elapsed / seconds)
+            past = max(past, elapsed / limit)
         now = min(step, total - done)
         first = hot * (cold / hot) ** past
         last = hot * (cold / hot) ** min(1.0, past + now / total)
@@ -130,8 +137,16 @@ def search(
         done += now
         if seconds is not None:
             rate = done / max(time.perf_counter() - began, 1e-6)
-            total = max(done, int(rate * seconds))
+            total = max(done, int(rate * limit))
             step = max(total // CHUNKS, 1)
+    if polished > 0:
+        stop_at = began + (seconds if seconds is not None else time_limit)
+        trials = TRIALS_PER_MOVE * int(iterations * polished) if seconds is None else 1 << 62
+        tried, _ = polish(
+            f, s, x, v, rng, trials=trials, delay=scale / max(run_mean(s, movable), 1.0),
+            stop_at=stop_at,
+        )  # fmt: skip
+        done += tried // TRIALS_PER_MOVE
     if problem.num_operations == 0 or not f.has_unrest:
         tidy(f, s, x, v, MOST_PASSES)
     found.how.update(
@@ -143,6 +158,18 @@ def search(
     )
     found.plans.append((work, starts(f, s)))
     return found
+
+
+def _may_move(f: Field, may_reroute: bool) -> bool:
+    """Return whether an operation may stand on another machine than it does."""
+    stations = np.diff(f.machine_of)
+    return (may_reroute and bool((f.op_i[:, ALT_COUNT] > 1).any())) or bool((stations > 1).any())
+
+
+def run_mean(s: State, movable: np.ndarray) -> float:
+    """Return the mean run of the operations that may move. [min]"""
+    on = movable[s.place[movable, MACHINE] >= 0]
+    return float(s.op[on, RUN].mean()) if len(on) else 1.0
 
 
 def ramp(share: float) -> float:
@@ -167,8 +194,7 @@ def shares(f: Field, may_reroute: bool) -> np.ndarray:
 
 def delay_scale(problem: Problem, f: Field, s: State, movable: np.ndarray) -> float:
     """Return what it costs to delay a mean order line by a mean run; moves trade about this."""
-    on = movable[s.place[movable, MACHINE] >= 0]
-    run = float(s.op[on, RUN].mean()) if len(on) else 1.0
+    run = run_mean(s, movable)
     weight = problem.demand_weight[problem.demand_weight > 0]
     per_day = float(weight.mean()) if len(weight) else 0.0
     return max(per_day * run / 1440.0, 0.01 * float(problem.changeover_cost.mean()), 1e-3)
