@@ -308,7 +308,7 @@ def run_dispatch(
         weight,
         rank,
         RULES[rule],
-        np.zeros(len(ops)),
+        state.floor_at,
         True,
         codes.astype(np.int64),
         listed_offset.astype(np.int64),

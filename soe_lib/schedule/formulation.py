@@ -107,6 +107,7 @@ class LinearModel:
         max_seconds: float = INFINITE,
         method: Literal["simplex", "interior"] = "simplex",
         start: np.ndarray | None = None,
+        gap: float = 1e-4,
     ) -> Status:
         """
         Solve from the basis that the last solve left.
@@ -119,6 +120,8 @@ class LinearModel:
             Dual simplex, or interior point with crossover (large and cold).
         start
             Values of all columns to start a mixed-integer search from.
+        gap
+            Relative gap at which a mixed-integer search may stop; ``bound`` says what is proven.
 
         Returns
         -------
@@ -132,12 +135,19 @@ class LinearModel:
             When the solver fails.
         """
         if self._bulk is not None:
-            found = self._bulk.solve(max_seconds, method, start)
+            found = self._bulk.solve(max_seconds, method, start, gap)
         else:
-            found = self._solve_slowly(max_seconds, method, start)
+            found = self._solve_slowly(max_seconds, method, start, gap)
         known, self.value, self.x, self.row_dual = found
         self.status = _STATUS.get(known, "stopped")
         return self.status
+
+    @property
+    def bound(self) -> float:
+        """A proven bound of the last mixed-integer solve."""
+        if self._bulk is not None:
+            return self._bulk.bound
+        return float(self._model.objective_bound)
 
     def set_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Give constraints new bounds; the basis stays."""
@@ -225,12 +235,13 @@ class LinearModel:
         model += expression == low if low == high else expression <= high
 
     def _solve_slowly(
-        self, max_seconds: float, method: str, start: np.ndarray | None
+        self, max_seconds: float, method: str, start: np.ndarray | None, gap: float
     ) -> tuple[mip.OptimizationStatus, float, np.ndarray, np.ndarray]:
         model = self._model
         model.lp_method = mip.LP_Method.BARRIER if method == "interior" else mip.LP_Method.DUAL
         if start is not None:
             model.start = [(var, float(v)) for var, v in zip(model.vars, start, strict=True)]
+        model.max_mip_gap = gap
         # a limit would persist into the next call, so every call sets its own
         with _silence():
             status = model.optimize(max_seconds=min(max_seconds, 1e9))

@@ -76,7 +76,7 @@ class Bulk:
             raise SolverError("HiGHS reports an error")
 
     def solve(
-        self, max_seconds: float, method: str, start: np.ndarray | None
+        self, max_seconds: float, method: str, start: np.ndarray | None, gap: float = 1e-4
     ) -> tuple[Any, float, np.ndarray, np.ndarray]:
         """Solve; returns python-mip's status, value, columns and row prices."""
         solver = self._solver
@@ -89,6 +89,7 @@ class Bulk:
         # HiGHS' clock runs on over calls and the limit persists: both are set anew each time
         self._lib.Highs_zeroAllClocks(self._handle)
         solver._set_double_option_value("time_limit", min(max_seconds, 1e9))
+        solver._set_double_option_value("mip_rel_gap", gap)
         self._check(self._lib.Highs_run(self._handle))
         status = solver.get_status()
         if status.name not in ("OPTIMAL", "FEASIBLE"):
@@ -107,6 +108,11 @@ class Bulk:
         )
         value = float(self._lib.Highs_getObjectiveValue(self._handle))
         return status, value, x, np.zeros(0) if self._has_integers else dual
+
+    @property
+    def bound(self) -> float:
+        """A proven bound of the last mixed-integer solve."""
+        return float(self._solver.get_objective_bound())
 
     def set_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Give constraints new bounds."""

@@ -44,12 +44,13 @@ class Jobs:
 
 @dataclass
 class Need:
-    """What a target takes of an item: due [min], quantity [uom]."""
+    """What a target takes of an item: due [min], quantity [uom], turn [min]."""
 
     due: float
     rank: float
     target: int
     qty: float
+    turn: float = 0.0
 
 
 def rounded(problem: Problem, item: int, qty: float) -> float:
@@ -84,12 +85,18 @@ def recipe_minutes(problem: Problem, item: int, qty: float) -> np.ndarray:
     return np.minimum.reduceat(minutes, recipes.alt_offset[low:high] - first)
 
 
-def net(problem: Problem) -> Jobs:
+def net(problem: Problem, turn: np.ndarray | None = None) -> Jobs:
     """
     Peg all demand; lots 0 to the number of firm lots - 1 are the firm ones, planned ones follow.
 
     Operation numbers in targets: firm operations first, then those of planned lots in the order in
     which the lots are made.
+
+    Parameters
+    ----------
+    turn
+        Instant of each order line by which its item's lines take their turn before their due
+        instants count, NaN for none; lines of one planned lot have the same. [min]
     """
     orders, firm_ops = len(problem.demand_qty), problem.num_operations
     jobs = Jobs(
@@ -99,10 +106,11 @@ def net(problem: Problem) -> Jobs:
     )
     made = made_items(problem)
     waiting: dict[int, list[Need]] = {}
+    turns = np.zeros(orders) if turn is None else np.nan_to_num(turn)
     for d, item in enumerate(problem.demand_item.tolist()):
         need = Need(
             float(problem.demand_due[d]), float(problem.demand_rank[d]), d,
-            float(problem.demand_qty[d]),
+            float(problem.demand_qty[d]), float(turns[d]),
         )  # fmt: skip
         waiting.setdefault(item, []).append(need)
     ends = _firm_ends(problem)
@@ -113,7 +121,7 @@ def net(problem: Problem) -> Jobs:
     minutes = firm_minutes(problem)
     next_op = orders + firm_ops
     for item in parents_first(problem):
-        needs = sorted(waiting.get(item, ()), key=lambda n: (n.due, n.rank, n.target))
+        needs = sorted(waiting.get(item, ()), key=lambda n: (n.turn, n.due, n.rank, n.target))
         firm = firm_of.get(item, [])
         if not needs and not firm:
             continue
@@ -202,7 +210,7 @@ def _serve(
             if room[lot] <= TINY:
                 queue.pop(0)
         if left > TINY:
-            open_needs.append(Need(need.due, need.rank, need.target, left))
+            open_needs.append(Need(need.due, need.rank, need.target, left, need.turn))
     for lot in firm:
         if jobs.lot_due[lot] >= NEVER / 2:
             jobs.lot_due[lot] = float(problem.lot_due[lot])
@@ -238,6 +246,8 @@ def _new_lots(problem: Problem, jobs: Jobs, item: int, needs: list[Need]) -> Non
         group, size = [], 0.0
 
     for need in needs:
+        if group and group[-1][0].turn < need.turn:
+            close()
         left = need.qty
         if surplus > TINY:
             taken = min(surplus, left)

@@ -17,7 +17,7 @@ import pandas as pd
 from soe_lib.schedule.clock import Clock
 from soe_lib.schedule.dispatch import active_lots, all_due, operation_due, run_dispatch
 from soe_lib.schedule.expand import expand
-from soe_lib.schedule.netting import Jobs
+from soe_lib.schedule.netting import Jobs, net
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.timing import Timing, run_decode
 from soe_lib.schedule.work import (
@@ -190,15 +190,19 @@ def netting_key(problem: Problem) -> str:
     return digest.hexdigest()
 
 
-def new_plan(problem: Problem, old: Plan | None = None) -> Plan:
+def new_plan(
+    problem: Problem, old: Plan | None = None, *, turn: np.ndarray | None = None
+) -> Plan:
     """
     Return a plan of a problem with nothing sequenced; published ranks are known.
 
     ``old`` is a plan of the problem before a change: its jobs are kept where the same order lines,
-    stocks, receipts and firm lots stand against each other.
+    stocks, receipts and firm lots stand against each other. ``turn`` as in ``netting.net``.
     """
     key = netting_key(problem)
     kept = old.jobs if old is not None and old.netting_key == key else None
+    if turn is not None:
+        kept = net(problem, turn)
     field, state, clock, jobs = expand(problem, kept)
     firm_ops = problem.num_operations
     recipes = problem.recipes

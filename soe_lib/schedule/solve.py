@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 
 from soe_lib.params import DispatchRule, ScheduleParams
+from soe_lib.schedule.allocation import allocate
 from soe_lib.schedule.jit import start_late
 from soe_lib.schedule.plan import Plan, new_plan, place_by_rule, place_published
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.schedule import Schedule, as_schedule
 from soe_lib.schedule.search import search
+from soe_lib.schedule.work import FIRST_OP, IS_FIRM
+
+ALLOWANCE = 240.0
+"""Wait and changeover of a mean lot, when scarce components are given to order lines. [min]"""
 
 
 def right_shift(problem: Problem) -> Schedule:
@@ -114,7 +119,25 @@ def _start(
         place_published(problem, plan)
         return plan, _frozen_floor(problem, plan), "published schedule"
     at = place_by_rule(problem, plan, rule)
-    return plan, np.where(at < NEVER / 2, at, 0.0), f"dispatch {rule}"
+    floor = np.where(at < NEVER / 2, at, 0.0)
+    allocation = allocate(problem, slack_minutes=ALLOWANCE)
+    if allocation is None:
+        return plan, floor, f"dispatch {rule}"
+    given = new_plan(problem, turn=allocation.served_at)
+    wait_for_supplies(given, allocation.served_at)
+    at = place_by_rule(problem, given, rule)
+    return given, np.where(at < NEVER / 2, at, 0.0), f"allocation, dispatch {rule}"
+
+
+def wait_for_supplies(plan: Plan, served_at: np.ndarray) -> None:
+    """Release the first operation of each lot at the supply that its first order line waits for."""
+    f, s = plan.field, plan.state
+    own = np.flatnonzero((s.job_lot >= 0) & (f.job_target < f.orders))
+    at = np.nan_to_num(served_at[f.job_target[own]])
+    earliest = np.full(len(f.lot_i), np.inf)
+    np.minimum.at(earliest, s.job_lot[own], at)
+    waits = np.isfinite(earliest) & (earliest > 0) & (f.lot_i[:, IS_FIRM] == 0)
+    s.floor_at[f.lot_i[waits, FIRST_OP]] = earliest[waits]
 
 
 def adopt(problem: Problem, old: Plan) -> Plan | None:
