@@ -11,10 +11,11 @@ the shortest run that any lot can have it is a lower bound on the cost of latene
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from soe_lib.schedule.clock import Clock, build_clock, finish
 from soe_lib.schedule.formulation import LinearModel
 from soe_lib.schedule.netting import made_items, recipe_minutes
 from soe_lib.schedule.problem import Clauses, Problem
@@ -23,6 +24,8 @@ from soe_lib.schedule.supply_buckets import supply_buckets
 
 FROM_STOCK = -1.0
 """Served from what is there, in place of an instant."""
+MOST_ROUNDS, CUSHION_ROUNDS = 4, 3
+"""Solves of the model until lots are rounded as they will be."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,13 @@ def allocate(
     slack_minutes: float | None,
     gap: float = 0.005,
     max_seconds: float = INFINITE,
+    has_exact_lots: bool = False,
 ) -> Allocation | None:
     """
     Allocate scarce components to order lines.
+
+    Where lots, rounded up to minimum and multiple, would take what others need, the model is solved
+    again: with that much less of the component, or with the lot rules of these items in the model.
 
     Parameters
     ----------
@@ -75,31 +82,50 @@ def allocate(
     gap
         Relative gap at which to stop.
     max_seconds
-        Limit; the status says where it was reached. [s]
+        Limit of each solve; the status says where it was reached. [s]
+    has_exact_lots
+        Put lot rules into the model, which takes ten times as long, and keep ``bound`` true.
 
     Returns
     -------
     Allocation or None
         None where nothing is scarce or no answer was found.
     """
-    model = _model(problem, slack_minutes)
+    model = _build(problem, slack_minutes)
     if model is None:
         return None
-    programme, order, at, column = model
-    solver = LinearModel(programme)
-    status = solver.solve(max_seconds=max_seconds, gap=gap)
-    if status not in ("optimal", "feasible"):
-        return None
-    served = np.full(len(problem.demand_qty), np.nan)
-    chosen = solver.x[column] > 0.5
-    served[order[chosen]] = at[chosen]
-    return Allocation(served, solver.value, solver.bound, status)
+    batched = np.zeros(len(problem.item_ids), bool)
+    solver = LinearModel(model.programme(problem, batched))
+    found: Allocation | None = None
+    room = model.room.copy()
+    for _ in range(MOST_ROUNDS if has_exact_lots else CUSHION_ROUNDS):
+        status = solver.solve(max_seconds=max_seconds, gap=gap)
+        if status not in ("optimal", "feasible"):
+            return found
+        served = np.full(len(problem.demand_qty), np.nan)
+        chosen = solver.x[model.choice] > 0.5
+        served[model.order[chosen]] = model.at[chosen]
+        first_bound = found.bound if found is not None else solver.bound
+        bound = max(first_bound, solver.bound) if has_exact_lots else first_bound
+        found = Allocation(served, solver.value, bound, status)
+        excess, guilty = _overtaking(problem, model, solver.x[model.made])
+        if has_exact_lots:
+            if not (guilty & ~batched).any():
+                return found
+            batched |= guilty
+            solver = LinearModel(model.programme(problem, batched))
+        else:
+            short = np.flatnonzero(excess > 0)
+            if not len(short):
+                return found
+            room[short] = np.maximum(room[short] - excess[short], 0.0)
+            left = room[short]
+            solver.set_rows(model.row_of[short], np.full(len(short), -INFINITE), left)
+    return found
 
 
-def _model(
-    problem: Problem, slack_minutes: float | None
-) -> tuple[Programme, np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return the programme, and order line, instant and column of each choice."""
+def _build(problem: Problem, slack_minutes: float | None) -> _Model | None:
+    """Return the model without lot rules; None where nothing is scarce."""
     offset, bucket_at, room = supply_buckets(problem)
     need_item, need_of, per_unit = _needs(problem)
     qty = problem.demand_qty.astype(float)
@@ -121,22 +147,68 @@ def _model(
     )
     order, slot, cost = _choices(problem, orders, first, slot_at, slack_minutes)
     choice = parts.columns(cost, np.zeros(len(cost)), np.ones(len(cost)))
-    number = np.searchsorted(orders, order)
     one = parts.rows(np.ones(len(orders)), np.ones(len(orders)))
-    parts.entries(one[number], choice, np.ones(len(order)))
+    parts.entries(one[np.searchsorted(orders, order)], choice, np.ones(len(order)))
     _balance(problem, parts, first, slot_item, slot_at, made, order, slot, choice)
-    _supplies(
-        parts, first, slot_at, made, need_item, need_of, per_unit, offset, bucket_at,
-        room - np.repeat(taken, np.diff(offset)),
-    )  # fmt: skip
-    built = parts.programme()
-    whole = np.zeros(len(built.cost), bool)
-    whole[choice] = True
-    programme = Programme(
-        built.cost, built.lower, built.upper, built.matrix, built.row_lower, built.row_upper, whole
-    )
+    takes = _takes(first, slot_at, need_item, need_of, per_unit, offset, bucket_at)
+    left = room - np.repeat(taken, np.diff(offset))
+    row_of = np.full(len(bucket_at), -1)
+    finite = np.zeros(len(bucket_at), bool)
+    for c in np.unique(need_of).tolist():
+        finite[offset[c] : offset[c + 1] - 1] = True
+    row_of[finite] = parts.rows(np.full(finite.sum(), -INFINITE), np.maximum(left[finite], 0.0))
+    parts.entries(row_of[takes[0]], made[takes[1]], takes[2])
     at = np.where(slot >= 0, slot_at[np.maximum(slot, 0)], FROM_STOCK)
-    return programme, order, at, choice
+    return _Model(
+        parts, order, at, choice, slot_item, made, wanted, takes, np.maximum(left, 0.0), row_of
+    )
+
+
+@dataclass(frozen=True)
+class _Model:
+    """The model's parts; ``takes`` are bucket, slot and quantity per unit, cumulative."""
+
+    parts: Parts
+    order: np.ndarray
+    at: np.ndarray
+    choice: np.ndarray
+    slot_item: np.ndarray
+    made: np.ndarray
+    wanted: np.ndarray
+    takes: tuple[np.ndarray, np.ndarray, np.ndarray]
+    room: np.ndarray
+    row_of: np.ndarray  # row of each bucket, -1 where there is no limit
+
+    def programme(self, problem: Problem, batched: np.ndarray) -> Programme:
+        """Return the programme with lot rules for some items."""
+        parts = self.parts.copy()
+        batch = _batches(problem, parts, self.slot_item, self.made, self.wanted, batched)
+        built = parts.programme()
+        whole = np.zeros(len(built.cost), bool)
+        whole[self.choice] = True
+        whole[batch] = True
+        return replace(built, is_integer=whole)
+
+
+def _overtaking(
+    problem: Problem, model: _Model, made: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Return by how much lots, rounded up, take more of a component than there is, and whose do.
+
+    The first is by bucket [uom]; the second has one boolean per item.
+    """
+    item = model.slot_item
+    multiple = np.where(problem.item_lot_multiple[item] > 0, problem.item_lot_multiple[item], 1e-9)
+    whole = np.ceil(np.maximum(made, problem.item_lot_min[item]) / multiple - 1e-6) * multiple
+    up = np.where(made > 1e-6, np.maximum(whole, made), 0.0)
+    bucket, slot, per_unit = model.takes
+    used = np.bincount(bucket, per_unit * up[slot], minlength=len(model.room))
+    over = (model.row_of >= 0) & (used > model.room + 1e-3)
+    guilty = over[bucket] & (up[slot] > made[slot] + 1e-6)
+    found = np.zeros(len(problem.item_ids), bool)
+    found[item[slot[guilty]]] = True
+    return np.where(over, used - model.room, 0.0), found
 
 
 def _needs(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -182,20 +254,25 @@ def _choices(
     clauses = problem.clauses
     assert clauses is not None
     item = problem.demand_item[orders]
-    run = np.zeros(len(orders))
-    for i in np.unique(item).tolist():
-        own = np.flatnonzero(item == i)
-        if slack_minutes is None:
-            run[own] = recipe_minutes(problem, i, float(problem.item_lot_min[i])).sum()
-            continue
-        unit = recipe_minutes(problem, i, 1.0).sum() - recipe_minutes(problem, i, 0.0).sum()
-        least = np.maximum(problem.demand_qty[orders[own]], problem.item_lot_min[i])
-        run[own] = recipe_minutes(problem, i, 0.0).sum() + unit * least + slack_minutes
     count = first[item + 1] - first[item]
     owner = np.repeat(np.arange(len(orders)), count)
     slot = np.repeat(first[item], count) + np.arange(len(owner))
     slot -= np.repeat(np.cumsum(count) - count, count)
-    late = slot_at[slot] + run[owner] - problem.demand_due[orders[owner]]
+    least = problem.item_lot_min[item].astype(float)
+    if slack_minutes is not None:
+        least = np.maximum(problem.demand_qty[orders], least)
+    clock = build_clock(problem)
+    ready = np.zeros(len(owner))
+    starts = np.searchsorted(owner, np.arange(len(orders) + 1))
+    by_item = np.argsort(item, kind="stable")
+    bounds = np.searchsorted(item[by_item], np.arange(len(problem.item_ids) + 1))
+    for i in np.unique(item).tolist():
+        own = by_item[bounds[i] : bounds[i + 1]]
+        rows = np.concatenate([np.arange(starts[k], starts[k + 1]) for k in own])
+        ready[rows] = _ready(
+            problem, clock, i, slot_at[slot[rows]], least[owner[rows]], slack_minutes or 0.0
+        )
+    late = ready - problem.demand_due[orders[owner]]
     cost = lateness_cost(clauses, orders[owner], late)
     free = cost <= 1e-9
     last_free = np.full(len(orders), -1)
@@ -208,6 +285,22 @@ def _choices(
         np.concatenate([np.full(len(stock), -1), slot[keep]]),
         np.concatenate([stock_cost, cost[keep]]),
     )
+
+
+def _ready(
+    problem: Problem, clock: Clock, item: int, at: np.ndarray, qty: np.ndarray, slack: float
+) -> np.ndarray:
+    """Return when a lot that may start at an instant is ready, on the best of its resources."""
+    recipes = problem.recipes
+    low, high = int(recipes.offset[item]), int(recipes.offset[item + 1])
+    if high - low > 1:  # several operations: their run times alone, whatever the calendars
+        unit = recipe_minutes(problem, item, 1.0).sum() - recipe_minutes(problem, item, 0.0).sum()
+        return at + recipe_minutes(problem, item, 0.0).sum() + unit * qty + slack
+    ready = np.full(len(at), np.inf)
+    for a in range(int(recipes.alt_offset[low]), int(recipes.alt_offset[low + 1])):
+        minutes = recipes.alt_minutes_per_unit[a] * qty + recipes.alt_minutes_fixed[a] + slack
+        ready = np.minimum(ready, finish(clock, int(recipes.alt_resource[a]), at, minutes))
+    return ready
 
 
 def _balance(
@@ -254,28 +347,53 @@ def _balance(
     parts.entries(rows[target], choice[owner], problem.demand_qty[order[owner]].astype(float))
 
 
-def _supplies(
+def _batches(
+    problem: Problem,
     parts: Parts,
+    slot_item: np.ndarray,
+    made: np.ndarray,
+    wanted: np.ndarray,
+    batched: np.ndarray,
+) -> np.ndarray:
+    """Make nothing or at least a lot minimum, in whole multiples; return the integer columns."""
+    multiple, least = problem.item_lot_multiple[slot_item], problem.item_lot_min[slot_item]
+    most = wanted[slot_item] + np.maximum(least, multiple)
+    slots = np.flatnonzero(batched[slot_item] & (multiple > 0))
+    count = parts.columns(
+        np.zeros(len(slots)), np.zeros(len(slots)), np.ceil(most[slots] / multiple[slots])
+    )
+    rows = parts.rows(np.zeros(len(slots)), np.zeros(len(slots)))
+    parts.entries(rows, made[slots], np.ones(len(slots)))
+    parts.entries(rows, count, -multiple[slots])
+    slots = np.flatnonzero(batched[slot_item] & (least > multiple))
+    any_made = parts.columns(np.zeros(len(slots)), np.zeros(len(slots)), np.ones(len(slots)))
+    rows = parts.rows(np.zeros(len(slots)), np.full(len(slots), INFINITE))
+    parts.entries(rows, made[slots], np.ones(len(slots)))
+    parts.entries(rows, any_made, -least[slots])
+    rows = parts.rows(np.full(len(slots), -INFINITE), np.zeros(len(slots)))
+    parts.entries(rows, made[slots], np.ones(len(slots)))
+    parts.entries(rows, any_made, -most[slots])
+    return np.concatenate([count, any_made])
+
+
+def _takes(
     first: np.ndarray,
     slot_at: np.ndarray,
-    made: np.ndarray,
     need_item: np.ndarray,
     need_of: np.ndarray,
     per_unit: np.ndarray,
     offset: np.ndarray,
     bucket_at: np.ndarray,
-    room: np.ndarray,
-) -> None:
-    """No more of a component is taken than there is, at the end of each of its buckets."""
-    row_of = np.full(len(bucket_at), -1)
-    finite = np.zeros(len(bucket_at), bool)
-    for c in np.unique(need_of).tolist():
-        finite[offset[c] : offset[c + 1] - 1] = True
-    row_of[finite] = parts.rows(np.full(finite.sum(), -INFINITE), np.maximum(room[finite], 0.0))
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return bucket, slot and quantity: what is made in a slot counts in all later buckets."""
+    buckets, slots, amounts = [], [], []
     for i, c, qty in zip(need_item.tolist(), need_of.tolist(), per_unit.tolist(), strict=True):
         own = np.arange(first[i], first[i + 1])
         begins = np.maximum(bucket_at[offset[c] : offset[c + 1]], 0.0)
         bucket = offset[c] + np.searchsorted(begins, slot_at[own], side="right") - 1
         for b in range(int(offset[c]), int(offset[c + 1]) - 1):
             until = own[bucket <= b]
-            parts.entries(np.full(len(until), row_of[b]), made[until], np.full(len(until), qty))
+            buckets.append(np.full(len(until), b))
+            slots.append(until)
+            amounts.append(np.full(len(until), qty))
+    return np.concatenate(buckets), np.concatenate(slots), np.concatenate(amounts)

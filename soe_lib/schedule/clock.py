@@ -50,6 +50,21 @@ def build_clock(problem: Problem, booked: np.ndarray | None = None) -> Clock:
     return Clock(offset.astype(np.int64), np.column_stack([begin, end, worked]))
 
 
+def finish(clock: Clock, resource: int, at: np.ndarray, minutes: np.ndarray) -> np.ndarray:
+    """Return when work is done that begins at instants and takes minutes of working time. [min]"""
+    spans = clock.spans[clock.offset[resource] : clock.offset[resource + 1]]
+    if not len(spans):
+        return np.full(len(at), NEVER)
+    k = np.searchsorted(spans[:, 1], at, side="right")
+    here = np.minimum(k, len(spans) - 1)
+    target = spans[here, 2] + np.maximum(at - spans[here, 0], 0.0) + minutes
+    until = spans[:, 2] + spans[:, 1] - spans[:, 0]
+    j = np.searchsorted(until, target - 1e-9)
+    last = np.minimum(j, len(spans) - 1)
+    done = spans[last, 0] + target - spans[last, 2]
+    return np.where((k < len(spans)) & (j < len(spans)), done, NEVER)
+
+
 @entry
 def worked_at(offset: np.ndarray, spans: np.ndarray, resource: int, at: float) -> float:
     """Return the minutes worked before an instant. [min]"""

@@ -60,6 +60,13 @@ class Parts:
         there = rows >= 0
         self._entries.append((rows[there], columns[there], values[there]))
 
+    def copy(self) -> Parts:
+        """Return parts that can grow without these."""
+        other = Parts()
+        for name, value in vars(self).items():
+            setattr(other, name, list(value) if isinstance(value, list) else value)
+        return other
+
     def programme(self) -> Programme:
         """Return the programme."""
         rows, columns, values = (
