@@ -289,7 +289,9 @@ def run_dispatch(
     base = state.place[owner, 2]
     allowed &= ~stays | (base == resource) | (base < 0)
     owner, number, resource = owner[allowed], number[allowed], resource[allowed]
-    key = rank[ops[owner, LOT]] if rule == "toc" else latest[owner]
+    # what may not start yet must not stand before what may in the window that is looked at
+    wanted = np.maximum(latest, np.where(active, state.floor_at, 0.0))
+    key = rank[ops[owner, LOT]] if rule == "toc" else wanted[owner]
     order = np.lexsort((owner, key, ~(ops[owner, STAYS] > 0), resource))
     codes = (owner * 1000 + number)[order]
     listed_offset = np.searchsorted(resource[order], np.arange(len(problem.resource_ids) + 1))

@@ -1,4 +1,5 @@
 # mypy: disable-error-code="assignment"
+# ruff: noqa: SIM102 - plain statements are what the compiler takes
 """
 One machine by itself: its operations, what their ends cost, and tables to judge exchanges by.
 

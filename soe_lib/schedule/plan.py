@@ -190,9 +190,7 @@ def netting_key(problem: Problem) -> str:
     return digest.hexdigest()
 
 
-def new_plan(
-    problem: Problem, old: Plan | None = None, *, turn: np.ndarray | None = None
-) -> Plan:
+def new_plan(problem: Problem, old: Plan | None = None, *, turn: np.ndarray | None = None) -> Plan:
     """
     Return a plan of a problem with nothing sequenced; published ranks are known.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -70,19 +71,22 @@ def solve(
         Schedule to start from; else the published one where most firm work is published, else
         dispatch by ``dispatch_rule``.
     seconds
-        Choose the number of moves so that the search takes about this long; ``summary`` says how
-        many these were. [s]
+        Choose the number of moves so that start and search take about this long; ``summary`` says
+        how many these were. [s]
 
     Returns
     -------
     Schedule
         Never dearer than what it starts from, in the sum of all money terms.
     """
+    began = time.perf_counter()
     plan, floor, label = _start(problem, params.dispatch_rule, start)
     timing = plan.decode(problem, floor)
     best = as_schedule(problem, plan, timing, {})
     how: dict[str, Any] = {"method": "local search", "start": label, "seed": params.seed}
     how["start_cost"] = best.summary["total_cost"]
+    if seconds is not None:
+        seconds = max(seconds - (time.perf_counter() - began), 0.2)
     found = search(
         problem, plan, timing, seed=params.seed, iterations=params.iterations,
         time_limit=params.time_limit_seconds, may_reroute=may_reroute, seconds=seconds,
