@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from soe_lib.schedule.buckets import DAY, clause_cost
 from soe_lib.schedule.clock import Clock, build_clock, finish
 from soe_lib.schedule.netting import made_items, recipe_minutes
-from soe_lib.schedule.problem import Clauses, Problem
+from soe_lib.schedule.problem import Problem
 from soe_lib.schedule.programme import INFINITE, Parts, Programme
 from soe_lib.schedule.supply_buckets import supply_buckets
 
@@ -107,16 +108,6 @@ def overtaking(
     return np.where(over, used - model.room, 0.0), found
 
 
-def lateness_cost(clauses: Clauses, orders: np.ndarray, minutes: np.ndarray) -> np.ndarray:
-    """Return what it costs that order lines are ``minutes`` late. [money]"""
-    days = minutes / 1440.0
-    beyond = days - clauses.free_days[orders]
-    cost = clauses.flat[orders] + clauses.per_day[orders] * beyond
-    cost = cost + clauses.per_week[orders] * np.ceil(np.maximum(beyond, 0.0) / 7.0 - 1e-9)
-    cost = np.where(beyond > 1e-9, np.minimum(cost, clauses.cap[orders]), 0.0)
-    return cost + np.where(days > clauses.lost_after_days[orders], clauses.lost[orders], 0.0)
-
-
 def _needs(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return item, purchased component and quantity per unit, of items made in one level."""
     recipes = problem.recipes
@@ -157,8 +148,6 @@ def _choices(
     slack_minutes: float | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return order line, slot (-1 stock) and cost: the last slot in time, and all later ones."""
-    clauses = problem.clauses
-    assert clauses is not None
     item = problem.demand_item[orders]
     count = first[item + 1] - first[item]
     owner = np.repeat(np.arange(len(orders)), count)
@@ -179,13 +168,14 @@ def _choices(
             problem, clock, i, slot_at[slot[rows]], least[owner[rows]], slack_minutes or 0.0
         )
     late = ready - problem.demand_due[orders[owner]]
-    cost = lateness_cost(clauses, orders[owner], late)
+    cost = clause_cost(problem, orders[owner], np.maximum(late, 0.0) / DAY)
     free = cost <= 1e-9
     last_free = np.full(len(orders), -1)
     np.maximum.at(last_free, owner[free], slot[free])
     keep = ~free | (slot == last_free[owner])
     stock = np.flatnonzero(last_free < 0)
-    stock_cost = lateness_cost(clauses, orders[stock], -problem.demand_due[orders[stock]])
+    overdue = np.maximum(-problem.demand_due[orders[stock]], 0.0) / DAY
+    stock_cost = clause_cost(problem, orders[stock], overdue)
     return (
         orders[np.concatenate([stock, owner[keep]])],
         np.concatenate([np.full(len(stock), -1), slot[keep]]),

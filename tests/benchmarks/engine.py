@@ -148,13 +148,17 @@ def _plant(plant: str, seed: int, folder: Path, arguments: argparse.Namespace) -
 
 
 def _bound(plant: str, instance: Path) -> tuple[float, float]:
+    """Return the higher of two true bounds: the relaxation of lines, the allocation of material."""
+    from soe_lib.schedule.allocation import allocate
     from soe_lib.schedule.relaxation import lower_bound
 
     step, daily_for = BOUND_BUCKETS[plant]
     problem = read_plant(instance)
     started = time.perf_counter()
     found = lower_bound(problem, step_minutes=step, daily_for=daily_for)
-    return found.value, time.perf_counter() - started
+    material = allocate(problem, slack_minutes=None)
+    best = max(found.value, material.bound if material is not None else 0.0)
+    return best, time.perf_counter() - started
 
 
 def _schedule(
