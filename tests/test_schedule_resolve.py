@@ -63,3 +63,14 @@ def test_all_three_changes_are_there(solved: tuple[Problem, Schedule]) -> None:
     base = float((problem.calendar.end - problem.calendar.begin).sum()) / 60
     assert hours["one overtime shift"] > base > hours["one line down for a day"]
     assert hours["one rush order"] == pytest.approx(base)
+
+
+def test_an_answer_stays_where_nothing_is_gained() -> None:
+    """Tests that a second search from an answer moves nothing that it does not gain by."""
+    problem = build_problem(small_plant(5, orders=20, load_pct=130), AS_OF, horizon_weeks=8)
+    answer = solve(problem, ScheduleParams(seed=1, iterations=30_000))
+    again = solve(problem, ScheduleParams(seed=2, iterations=1), start=answer)
+    assert again.promises["promised_at"].equals(answer.promises["promised_at"])
+    assert again.operations["start_at"].equals(answer.operations["start_at"])
+    assert again.summary["total_cost"] <= answer.summary["total_cost"] + 1e-9
+    assert verify(problem, again).empty

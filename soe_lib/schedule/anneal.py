@@ -36,7 +36,7 @@ from soe_lib.schedule.work import (
 
 
 @entry
-def anneal(f, s, x, v, rng, active, num, iterations, hot, cold, share, may_reroute, tally):  # type: ignore[no-untyped-def]
+def anneal(f, s, x, v, rng, active, num, iterations, hot, cold, least, share, may_reroute, tally):  # type: ignore[no-untyped-def]
     """
     Run a chunk of the search from temperature ``hot`` to ``cold``.
 
@@ -46,6 +46,8 @@ def anneal(f, s, x, v, rng, active, num, iterations, hot, cold, share, may_rerou
         Field, State, Scratch, Saved; the state is changed.
     active, num
         Operations that moves may pick.
+    least
+        What a move must save at temperature 0. [money]
     share
         Cumulative probability of each kind of move.
     tally
@@ -64,7 +66,7 @@ def anneal(f, s, x, v, rng, active, num, iterations, hot, cold, share, may_rerou
         tally[kind, 0] += 1
         begin(x)
         forget(v)
-        limit = -temperature * np.log(1.0 - draw(rng) + 1e-300)
+        limit = -temperature * np.log(1.0 - draw(rng) + 1e-300) - least
         if not propose(f, s, x, v, rng, active, num, kind, may_reroute):
             roll_back(s, x)
             restore(s, v, x)

@@ -55,6 +55,8 @@ class Plan:
         One boolean per calendar interval: overtime that is worked.
     jobs, netting_key
         What netting made, and a digest of what it was made of.
+    start
+        When each operation starts in the schedule of this plan, once there is one. [min]
     """
 
     field: Field
@@ -70,6 +72,7 @@ class Plan:
     alt_heads: np.ndarray
     jobs: Jobs
     netting_key: str
+    start: np.ndarray | None = None
 
     def decode(self, problem: Problem, floor: np.ndarray) -> Timing:
         """Simulate the plan exactly; nothing starts before ``floor`` [min]."""

@@ -142,6 +142,7 @@ def as_schedule(problem: Problem, plan: Plan, timing: Timing, how: dict[str, Any
     ):
         operations[name] = operations[name].astype("str")
     operations["sequence_no"] = np.argsort(np.argsort(timing.start[ops], kind="stable"))
+    plan.start = timing.start.copy()
     promises, pegging = _promises(problem, plan, timing, names, split)
     purchases = _purchases(problem, plan, timing, names, pegging)
     expedites = _expedites(problem, plan)

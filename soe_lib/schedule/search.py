@@ -57,6 +57,8 @@ COLD_LONG, COLD_SHORT = 0.05, 0.1
 """Last temperature as a share of the first, in a long search and in a very short one."""
 LONG_SEARCH = 5000.0
 """Moves per operation from which on the full temperature pays."""
+KEPT_SHARE = 0.02
+"""What a move must save when an answer is kept, and its temperature, in shares of the usual."""
 POLISH_ALONE, POLISH_LAST = 0.97, 0.1
 """Share of the moves that go into polishing: where only orders can change, and elsewhere."""
 WARM_SHARE = 0.15
@@ -82,8 +84,13 @@ def search(
     may_reroute: bool,
     seconds: float | None = None,
     is_warm: bool = False,
+    is_kept: bool = False,
 ) -> Found:
-    """Anneal a plan; see :func:`solve.solve` for the parameters."""
+    """
+    Anneal a plan; see :func:`solve.solve` for the parameters.
+
+    ``is_kept``: the plan is an answer in which nothing should move but for a real gain.
+    """
     work = plan.copy()
     f, s = work.field, work.state
     movable = np.flatnonzero(f.op_i[:, STAYS] == 0)
@@ -100,25 +107,26 @@ def search(
     tally = np.zeros((NUM_KINDS, 3), np.int64)
     share = shares(f, may_reroute)
     tidy(f, s, x, v, 0)
-    anneal(f, s, x, v, rng, movable, len(movable), 0, 1.0, 1.0, share, may_reroute, tally)
+    anneal(f, s, x, v, rng, movable, len(movable), 0, 1.0, 1.0, 0.0, share, may_reroute, tally)
     began = time.perf_counter()  # whatever had to be compiled is
     scale = delay_scale(problem, f, s, movable) * (WARM_SHARE if is_warm else 1.0)
+    least = KEPT_SHARE * scale if is_kept else 0.0
     has_order_only = share[FAMILY_BLOCK] > 1.0 - 1e-9 and not _may_move(f, may_reroute)
-    polished = 0.0 if f.has_unrest else POLISH_ALONE if has_order_only else POLISH_LAST
+    polished = 0.0 if f.has_unrest or is_kept else POLISH_ALONE if has_order_only else POLISH_LAST
     total = int(iterations * (1.0 - polished))
     limit = time_limit
     done = 0
     if seconds is not None:
         limit = seconds * (1.0 - polished)
         anneal(
-            f, s, x, v, rng, movable, len(movable), TRIAL_MOVES, HOT * scale, HOT * scale, share,
-            may_reroute, tally,
+            f, s, x, v, rng, movable, len(movable), TRIAL_MOVES, HOT * scale, HOT * scale, least,
+            share, may_reroute, tally,
         )  # fmt: skip
         rate = TRIAL_MOVES / max(time.perf_counter() - began, 1e-6)
         total = max(int(rate * limit), TRIAL_MOVES)
         done = TRIAL_MOVES
     effort = min(1.0, total / len(movable) / LONG_SEARCH)
-    hot = HOT * scale * effort**0.2
+    hot = HOT * scale * effort**0.2 * (KEPT_SHARE if is_kept else 1.0)
     cold = hot * (COLD_SHORT + (COLD_LONG - COLD_SHORT) * effort**0.5)
     step = max(total // CHUNKS, 1)
     while done < total:
@@ -132,8 +140,11 @@ def search(
         now = min(step, total - done)
         first = hot * (cold / hot) ** past
         last = hot * (cold / hot) ** min(1.0, past + now / total)
-        x.money[RAMP] = ramp(past)
-        anneal(f, s, x, v, rng, movable, len(movable), now, first, last, share, may_reroute, tally)
+        x.money[RAMP] = ramp(1.0 if is_kept else past)
+        anneal(
+            f, s, x, v, rng, movable, len(movable), now, first, last, least, share, may_reroute,
+            tally,
+        )  # fmt: skip
         done += now
         if seconds is not None:
             rate = done / max(time.perf_counter() - began, 1e-6)
@@ -147,7 +158,7 @@ def search(
             stop_at=stop_at,
         )  # fmt: skip
         done += tried // TRIALS_PER_MOVE
-    if problem.num_operations == 0 or not f.has_unrest:
+    if not is_kept and (problem.num_operations == 0 or not f.has_unrest):
         tidy(f, s, x, v, MOST_PASSES)
     found.how.update(
         iterations=int(done),

@@ -16,6 +16,8 @@ from soe_lib.schedule.schedule import Schedule, as_schedule
 from soe_lib.schedule.search import search
 from soe_lib.schedule.work import FIRST_OP, IS_FIRM
 
+KEPT_GAIN = 1e-4
+"""Share of the cost that another answer must save before an answer is given up for it."""
 ALLOWANCE = 240.0
 """Wait and changeover of a mean lot, when scarce components are given to order lines. [min]"""
 
@@ -81,7 +83,14 @@ def solve(
     """
     began = time.perf_counter()
     plan, floor, label = _start(problem, params.dispatch_rule, start)
-    timing = plan.decode(problem, floor)
+    # where the published schedule does not price what moves, an answer stays as far as it can
+    is_kept = label == "given schedule" and not plan.field.has_unrest
+    before = start.plan.start if is_kept and start is not None and start.plan is not None else None
+    if before is not None:
+        before = np.where(before < NEVER / 2, before, 0.0)
+        timing = plan.decode(problem, np.maximum(floor, before))
+    else:
+        timing = plan.decode(problem, floor)
     best = as_schedule(problem, plan, timing, {})
     how: dict[str, Any] = {"method": "local search", "start": label, "seed": params.seed}
     how["start_cost"] = best.summary["total_cost"]
@@ -90,13 +99,15 @@ def solve(
     found = search(
         problem, plan, timing, seed=params.seed, iterations=params.iterations,
         time_limit=params.time_limit_seconds, may_reroute=may_reroute, seconds=seconds,
-        is_warm=not label.startswith("dispatch"),
+        is_warm=not label.startswith("dispatch"), is_kept=is_kept,
     )  # fmt: skip
     how.update(found.how)
     for candidate, starts in found.plans:
         late = start_late(problem, candidate, starts)
+        if before is not None:
+            late = np.where(before > 0, np.minimum(late, before), late)
         trial = as_schedule(problem, candidate, candidate.decode(problem, late), {})
-        if _key(trial) < _key(best):
+        if _is_better(trial, best, least=KEPT_GAIN if is_kept else 0.0):
             best = trial
     how["search_cost_before"] = how.pop("start_cost")
     how["search_cost_after"] = best.summary["total_cost"]
@@ -106,8 +117,13 @@ def solve(
     )  # fmt: skip
 
 
-def _key(schedule: Schedule) -> tuple[int, float]:
-    return schedule.summary["num_unplaced"], schedule.summary["total_cost"]
+def _is_better(trial: Schedule, best: Schedule, least: float) -> bool:
+    """Return whether a schedule places more, or costs less by at least a share of the cost."""
+    unplaced = trial.summary["num_unplaced"], best.summary["num_unplaced"]
+    if unplaced[0] != unplaced[1]:
+        return bool(unplaced[0] < unplaced[1])
+    cost = float(best.summary["total_cost"])
+    return bool(trial.summary["total_cost"] < cost - least * abs(cost))
 
 
 def _start(

@@ -29,7 +29,10 @@ def demo_problem() -> Problem | None:
     except SourceError as error:
         print(f"\ndemo plant: not there yet ({error})")
         return None
-    as_of = pd.Timestamp(source.default_as_of).tz_convert("UTC")
+    as_of = pd.Timestamp(source.default_as_of)
+    if as_of.tzinfo is None:
+        as_of = as_of.tz_localize(source.site_time_zone)
+    as_of = as_of.tz_convert("UTC")
     with tempfile.TemporaryDirectory() as folder:
         tables = take_snapshot(source, as_of, Workspace(Path(folder))).tables
     return build_problem(tables, as_of, site_time_zone=source.site_time_zone)
