@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from soe_lib.charts import (
@@ -15,6 +17,7 @@ from soe_lib.views.blocks import (
     Facts,
     Grid,
     Headline,
+    Live,
     Note,
     Picture,
     Sentences,
@@ -56,7 +59,7 @@ def divergence_page(run: Run, found: Found) -> Page:
     -------
     Mapping
         Blocks under ``blockers``, ``headline``, ``tiles``, ``orders``, ``resources``,
-        ``material``, ``demand``, ``all``, ``off``.
+        ``material``, ``demand``, ``all``, ``explore`` (filters and rows, live only), ``off``.
 
     Examples
     --------
@@ -72,8 +75,15 @@ def divergence_page(run: Run, found: Found) -> Page:
         "material": material_part(run, found),
         "demand": demand_part(run, found),
         "all": _all(run, found),
+        "explore": [Live(lambda: _workbench(run, found))],
         "off": _off(found),
     }
+
+
+def _workbench(run: Run, found: Found) -> Any:
+    from soe_lib.views.live.workbench import Workbench
+
+    return Workbench(run, found).widget
 
 
 def _tone(found: Found) -> Tone:
