@@ -228,14 +228,14 @@ class Drill:
             orders = self.found.orders
             wanted = pd.MultiIndex.from_frame(own[KEYS])
             rows = orders[pd.MultiIndex.from_frame(orders[KEYS]).isin(wanted)]
-            return Rows(f"Order lines in jeopardy, {by} {label}", "orders_in_jeopardy", rows)
+            return Rows(f"Order lines in jeopardy, {label}", "orders_in_jeopardy", rows)
         if measure == DIVERGENCES and by == "divergence":
             table = self.found.divergences.set_index("divergence_id")["evidence_table"][key]
             return Rows(label, str(table), self.found.rows_behind(key))
         if measure == DIVERGENCES:
             rows = self.found.divergences
             rows = rows[rows["divergence_id"].isin(own["divergence_id"])]
-            return Rows(f"Divergences, {by} {label}", "divergences", rows)
+            return Rows(f"Divergences, {label}", "divergences", rows)
         if measure == LOAD:
             return self._work(own, label)
         if measure == MATERIAL:
@@ -281,4 +281,6 @@ class Drill:
             return text[:1].upper() + text[1:]
         if by == "week" and key:
             return f"week of {pd.Timestamp(key):%d %b}"
-        return key.replace("_", " ") if by == "owner" else key or UNKNOWN
+        if by == "line" and not key:
+            return "no line known, or from stock"
+        return key.replace("_", " ") if by == "owner" else key or f"{by} {UNKNOWN}"
