@@ -110,7 +110,9 @@ class Drill:
         owners = found.divergences[["divergence_id", "owner_role", "sentence", "money_at_risk"]]
         reach = divergence_reach(found.divergences, touched, lines).merge(owners)
         parts = component_reach(found.material["item_id"], tables, lines)
-        short = found.material[["item_id", "missing_qty"]].merge(parts, on="item_id", how="left")
+        short = found.material[["item_id", "missing_qty", "can_wait"]].merge(
+            parts, on="item_id", how="left"
+        )
         self.reach = {
             ORDERS: lines.merge(late, on=KEYS),
             DIVERGENCES: reach.assign(divergence=reach["divergence_id"], owner=reach["owner_role"]),
@@ -139,23 +141,29 @@ class Drill:
 
     def measures(self, filters: Filters) -> tuple[Measure, ...]:
         """Return the numbers of the top row with the filters set."""
-        order_rows, cost = self._kept(ORDERS, filters), self._kept(COST, filters)
-        lines = order_rows.drop_duplicates(KEYS)
-        found = [
-            self._measure(ORDERS, "Order lines in jeopardy", "order lines", len(lines), filters)
+        lines = self._kept(ORDERS, filters).drop_duplicates(KEYS)
+        beyond = f"later than {self.run.params.divergence.order_late_hours:g} h"
+        parts = self._kept(MATERIAL, filters)
+        pressing = parts[~parts["can_wait"].astype(bool)]["item_id"].nunique()
+        later = parts["item_id"].nunique() - pressing
+        wait = f"{later:,} more can wait a cycle" if later else ""
+        numbers: list[tuple[str, str, str, float, str]] = [
+            (ORDERS, "Order lines in jeopardy", "order lines", len(lines), beyond)
         ]
         if self.currency and self.found.orders["late_cost"].notna().any():
-            total = float(cost.drop_duplicates(KEYS)["late_cost"].sum())
-            found.append(self._measure(COST, "Their lateness costs", self.currency, total, filters))
+            cost = float(lines["late_cost"].sum())
+            numbers.append((COST, "Their lateness costs", self.currency, cost, beyond))
         for name, label, unit, key in (
             (DIVERGENCES, "Divergences to own", "divergences", "divergence_id"),
             (LOAD, "Weeks of a resource overloaded", "hours too much", "row"),
             (MATERIAL, "Components short", "missing", "item_id"),
             (DEMAND, "Family weeks off plan", "units off plan", "row"),
         ):
-            kept = self._kept(name, filters)
-            found.append(self._measure(name, label, unit, int(kept[key].nunique()), filters))
-        return tuple(found)
+            count = int(self._kept(name, filters)[key].nunique())
+            is_material = name == MATERIAL
+            value = pressing if is_material else count
+            numbers.append((name, label, unit, value, wait if is_material else ""))
+        return tuple(self._measure(filters, *number) for number in numbers)
 
     def bars(self, measure: str, by: str, filters: Filters) -> pd.DataFrame:
         """
@@ -269,11 +277,13 @@ class Drill:
             rows = rows[rows[name] == value] if name in rows else rows.head(0)
         return rows
 
-    def _measure(self, name: str, label: str, unit: str, value: float, filters: Filters) -> Measure:
+    def _measure(
+        self, filters: Filters, name: str, label: str, unit: str, value: float, note: str
+    ) -> Measure:
         unknown = [d for d in filters.chosen() if d not in self.reach[name]]
         if unknown:
             return Measure(name, label, unit, None, f"not known by {' and '.join(unknown)}")
-        return Measure(name, label, unit, float(value))
+        return Measure(name, label, unit, float(value), note)
 
     def _label(self, by: str, key: str) -> str:
         if by in ("divergence", "cause"):

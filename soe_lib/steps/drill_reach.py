@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from soe_lib.calendars import week_start
 from soe_lib.tables import TABLES
 
 KEYS = ["order_id", "line_id"]
@@ -16,9 +17,7 @@ MOST_LEVELS = 60
 
 def week_of(instants: pd.Series, zone: str) -> pd.Series:
     """Return the Monday of each instant in a time zone as text (2026-11-23); empty = unknown."""
-    local = pd.to_datetime(instants, utc=True).dt.tz_convert(zone).dt.tz_localize(None)
-    monday = local.dt.normalize() - pd.to_timedelta(local.dt.dayofweek, unit="D")
-    return _text(monday.dt.strftime("%Y-%m-%d"))
+    return _text(week_start(pd.to_datetime(instants, utc=True), zone).dt.strftime("%Y-%m-%d"))
 
 
 def line_reach(tables: Mapping[str, pd.DataFrame], zone: str) -> pd.DataFrame:

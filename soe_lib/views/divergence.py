@@ -37,7 +37,7 @@ from soe_lib.views.divergence_parts import (
 )
 from soe_lib.views.facts_of_run import day, plural
 from soe_lib.views.page import Page, blockers, currency_of
-from soe_lib.views.short_words import by_when, short_day, with_tier
+from soe_lib.views.short_words import by_when, short_day, with_decimals, with_tier
 
 DEAREST = 3
 ROWS = 12
@@ -221,7 +221,13 @@ def _orders(run: Run, found: Found) -> list[Block]:
     if found.projection is None:
         title = f"{count} past due today; when they will leave is not known without a schedule"
     return [
-        Grid(_order_rows(run, found), title=title, table="orders_in_jeopardy", rows=ROWS),
+        Grid(
+            _order_rows(run, found),
+            title=title,
+            table="orders_in_jeopardy",
+            rows=ROWS,
+            right=("days late",),
+        ),
         *picture,
     ]
 
@@ -239,7 +245,7 @@ def _order_rows(run: Run, found: Found) -> pd.DataFrame:
     )
     if found.projection is not None:
         shown["projected"] = [short_day(at, run) or "no supply" for at in orders["promised_at"]]
-    shown["days late"] = orders["lateness_days"].round(1)
+    shown["days late"] = with_decimals(orders["lateness_days"])
     if orders["late_cost"].notna().any():
         shown[f"cost {currency_of(run)}".strip()] = orders["late_cost"].round(0)
     shown["why"] = orders["why"]

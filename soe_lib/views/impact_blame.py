@@ -10,10 +10,12 @@ from soe_lib.steps.impact import Impact
 from soe_lib.views.blocks import Block, Grid, Note, Sentences
 from soe_lib.views.facts_of_run import plural
 from soe_lib.views.page import currency_of
-from soe_lib.views.short_words import by_when, short_day
+from soe_lib.views.short_words import by_when, short_day, with_decimals
 
 ROWS = 12
 KEYS = ["order_id", "line_id"]
+DAYS = ("days, all lines", "days late", "+/- days", "days late, mean")
+"""Columns of text that stand at the right like numbers."""
 SURE = 0.95
 """Promises below this probability are shown."""
 
@@ -40,13 +42,15 @@ def _blocks(run: Run, impact: Impact) -> Grid:
         {
             "block": rows["block"],
             "lines later": rows["num_lines"],
-            "days, all lines": rows["late_days"].round(1),
+            "days, all lines": with_decimals(rows["late_days"]),
             "share %": rows["share_pct"].round(0),
         }
     )
     if currency and impact.total_late_cost > 0:
         shown[f"cost {currency}"] = rows["late_cost"].round(0)
-    return Grid(shown, title="Was the plan ever feasible?", table="shortfall_split", rows=4)
+    return Grid(
+        shown, title="Was the plan ever feasible?", table="shortfall_split", rows=4, right=DAYS
+    )
 
 
 def _disruptions(run: Run, impact: Impact) -> Grid:
@@ -59,7 +63,7 @@ def _disruptions(run: Run, impact: Impact) -> Grid:
             "answers": rows["function"].str.replace("_", " "),
             "size": rows["size"].round(1).astype("str") + " " + rows["unit"],
             "lines later": rows["num_lines"],
-            "days, all lines": (rows["late_minutes"] / 1440).round(1),
+            "days, all lines": with_decimals(rows["late_minutes"] / 1440),
         }
     )
     if currency and impact.total_late_cost > 0:
@@ -69,6 +73,7 @@ def _disruptions(run: Run, impact: Impact) -> Grid:
         title=f"{plural(len(shown), 'disruption')} of the week that make order lines later",
         table="disruptions",
         rows=8,
+        right=DAYS,
         if_none="no disruption of the week makes a line later.",
     )
 
@@ -83,14 +88,16 @@ def _lines(run: Run, impact: Impact) -> Grid:
         {
             "order line": rows["order_id"] + "/" + rows["line_id"],
             "customer": rows["customer_id"],
-            "days late": rows["tardiness_days"].round(1),
+            "days late": with_decimals(rows["tardiness_days"]),
             "because of": rows["blame"],
         }
     )
     if currency and impact.total_late_cost > 0:
         shown[f"cost {currency}"] = rows["late_cost"].round(0)
-    shown["+/- days"] = (rows["standard_error_minutes"] / 1440).round(2)
-    return Grid(shown, title="Whom to blame, line by line", table="order_causes", rows=ROWS)
+    shown["+/- days"] = with_decimals(rows["standard_error_minutes"] / 1440, 2)
+    return Grid(
+        shown, title="Whom to blame, line by line", table="order_causes", rows=ROWS, right=DAYS
+    )
 
 
 def _how(run: Run, impact: Impact) -> Note:
@@ -129,7 +136,7 @@ def odds_blocks(run: Run, impact: Impact) -> list[Block]:
             "promised": [short_day(at, run) for at in rows["due_at"]],
             "kept with %": (100 * rows["p_on_time"]).round(0),
             f"{confidence} sure by": [short_day(at, run) for at in rows["sure_at"]],
-            "days late, mean": rows["expected_late_days"].round(2),
+            "days late, mean": with_decimals(rows["expected_late_days"], 2),
         }
     )
     blocks: list[Block] = [Sentences("How sure", (said,))] if said else []
@@ -139,6 +146,7 @@ def odds_blocks(run: Run, impact: Impact) -> list[Block]:
             title=f"{plural(len(shown), 'promise')} that the projected date keeps, but not surely",
             table="order_promises",
             rows=ROWS,
+            right=DAYS,
             if_none="every promise that the projected date keeps is kept in 95 % of the replays.",
         )
     )

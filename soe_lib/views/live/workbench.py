@@ -23,7 +23,7 @@ from soe_lib.views.live.guard import Message, guarded
 from soe_lib.views.show import stylesheet
 
 ALL = "all"
-MOST_BARS = 14
+MOST_BARS = 10
 PAGE_ROWS = 10
 
 
