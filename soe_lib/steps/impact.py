@@ -223,13 +223,45 @@ def _blamed(
         projection,
         run.tables,
         reference_of(run.tables, run.as_of, since, known_ratios(facts, since)),
-        orders[[*keys, "late_cost"]].assign(has_new_supply=is_new),
+        orders[[*keys, "late_cost"]].assign(
+            has_new_supply=is_new,
+            departure=_departures(run, orders[keys]),
+            is_late_in_plan=_late_in_plan(run, orders[[*keys, "due_at"]]),
+        ),
         exact_up_to=params.exact_up_to,
         pairs=params.drawn_orders,
         seed=params.seed,
     )
     sentence = blame_sentence(found.causes, found.disruptions, run.snapshot.currency)
     return found.causes, found.disruptions, sentence
+
+
+def _departures(run: Run, lines: pd.DataFrame) -> pd.Series:
+    """Return the late departure of step 1 behind each order line; empty = none."""
+    keys = ["order_id", "line_id"]
+    names = ("divergences", "consequences")
+    every = pd.concat([run.read(name)[["divergence_id", "divergence_type", "object_id"]]
+                       for name in names])  # fmt: skip
+    late = every[every["divergence_type"] == "departure_late"]
+    touched = run.read("divergence_orders").merge(late, on="divergence_id")
+    first = touched.sort_values("object_id", kind="stable").drop_duplicates(keys)
+    found = lines.merge(first[[*keys, "object_id"]], on=keys, how="left")["object_id"]
+    return found.fillna("").astype("str").set_axis(lines.index)
+
+
+def _late_in_plan(run: Run, lines: pd.DataFrame) -> pd.Series:
+    """Return whether the published schedule itself ends the lots of a line after its promise."""
+    keys = ["order_id", "line_id"]
+    work = run.read("projected_operations")
+    name = work["wo_id"] + "/" + work["split_no"].astype("str")
+    ends = work["published_end_at"].groupby(name).max().rename("planned_at")
+    pegging = run.read("projected_pegging")
+    lots = pegging[pegging["supply_type"] == "lot"].merge(
+        ends, left_on="supply_id", right_index=True
+    )
+    planned = lots.groupby(keys)["planned_at"].max().reset_index()
+    found = lines.merge(planned, on=keys, how="left")
+    return (found["planned_at"] > found["due_at"]).set_axis(lines.index)
 
 
 def _past_due(run: Run) -> pd.DataFrame:

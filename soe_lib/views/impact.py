@@ -6,6 +6,7 @@ import pandas as pd
 
 from soe_lib.charts import plot_counts
 from soe_lib.impact import QUESTIONS
+from soe_lib.impact.words import line_sentences
 from soe_lib.run import Run
 from soe_lib.steps.impact import Impact
 from soe_lib.views.blocks import (
@@ -136,6 +137,7 @@ def _orders(run: Run, impact: Impact) -> list[Block]:
     why = rows_of(run, "orders_in_jeopardy", "order_id", "line_id", "why", "item_name")
     why = why[["order_id", "line_id", "why", "item_name"]]
     rows = late.merge(why, on=["order_id", "line_id"], how="left")
+    rows = rows.merge(line_sentences(impact.causes, 1), on=["order_id", "line_id"], how="left")
     currency = currency_of(run)
     shown = pd.DataFrame(
         {
@@ -155,7 +157,9 @@ def _orders(run: Run, impact: Impact) -> list[Block]:
             rows["penalty_type"] != "none", "no clause"
         )
         shown[f"margin {currency}"] = rows["margin_at_risk"].round(0)
-    if rows["why"].notna().any():
+    if len(impact.causes):  # the same shares as below: one story on a page
+        shown["mostly because of"] = rows["blame"].fillna("")
+    elif rows["why"].notna().any():
         shown["why"] = rows["why"].fillna("inside the tolerance of step 1")
     blocks: list[Block] = [
         Grid(
