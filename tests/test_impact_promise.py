@@ -208,7 +208,7 @@ def test_real_suppliers_out_of_sample(
     at = receipts["received_at"].quantile({"2010-09-06": 0.6, "2012-03-27": 0.7}[split])
     assert str(at.date()) == split
     scores, score = score_suppliers(receipts, at)
-    assert scores["num_outcomes"].tolist() == [count] * 3
+    assert scores["num_outcomes"].tolist() == [count] * 5
     found = scores.set_index("way")["mean_crps_days"]
     assert found["all the same"] == pytest.approx(same, abs=0.001)
     assert found["alone"] == pytest.approx(alone, abs=0.001)
