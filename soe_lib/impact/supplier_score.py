@@ -55,13 +55,10 @@ def score_suppliers(
             strength=strength,
             forgets=forgets,
         )
-        score = [
-            fitted.crps(s, y) for s, y in zip(after["supplier_id"], after["late_days"], strict=True)
-        ]
+        pairs = after.groupby(["supplier_id", "late_days"]).size()
+        score = np.average([fitted.crps(s, y) for s, y in pairs.index], weights=pairs)
         odds = {name: fitted.below(name, 0.0) for name in after["supplier_id"].unique()}
         chance = after["supplier_id"].map(odds).astype(float)
         brier = float(((chance - on_time) ** 2).mean())
-        rows.append(
-            (way, fitted.strength, fitted.half_life_days, float(np.mean(score)), brier, len(after))
-        )
+        rows.append((way, fitted.strength, fitted.half_life_days, float(score), brier, len(after)))
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), reliability(chance, on_time)
