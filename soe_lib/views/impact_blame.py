@@ -7,6 +7,7 @@ import pandas as pd
 from soe_lib.impact.words import cause_words, line_sentences
 from soe_lib.run import Run
 from soe_lib.steps.impact import Impact
+from soe_lib.steps.odds import shown_chance
 from soe_lib.views.blocks import Block, Grid, Note, Sentences
 from soe_lib.views.facts_of_run import plural
 from soe_lib.views.page import currency_of
@@ -124,8 +125,9 @@ def odds_blocks(run: Run, impact: Impact) -> list[Block]:
     said = str(run.words("impact").get("odds", ""))
     confidence = f"{run.params.impact.confidence_pct:g} %"
     unsure = impact.promises[impact.promises["is_on_time_by_date"]]
-    unsure = unsure[unsure["p_on_time"] < SURE]
-    unsure = unsure.sort_values(["p_on_time", *KEYS], kind="stable")
+    unsure = unsure.assign(chance=shown_chance(unsure))
+    unsure = unsure[unsure["chance"] < SURE]
+    unsure = unsure.sort_values(["chance", *KEYS], kind="stable")
     customers = impact.orders[[*KEYS, "customer_id"]]
     rows = unsure.merge(customers, on=KEYS, how="left")
     shown = pd.DataFrame(
@@ -134,7 +136,7 @@ def odds_blocks(run: Run, impact: Impact) -> list[Block]:
             "customer": rows["customer_id"],
             "item": rows["item_id"],
             "promised": [short_day(at, run) for at in rows["due_at"]],
-            "kept with %": (100 * rows["p_on_time"]).round(0),
+            "kept with %": (100 * rows["chance"]).round(0),
             f"{confidence} sure by": [short_day(at, run) for at in rows["sure_at"]],
             "days late, mean": with_decimals(rows["expected_late_days"], 2),
         }
