@@ -58,18 +58,22 @@ def shown_chance(promises: pd.DataFrame) -> pd.Series:
     return promises["p_calibrated"].fillna(promises["p_on_time"])
 
 
-def noise_of(run: Run) -> Noise:
-    """Learn how the site of a run varies, from its snapshot."""
+def noise_of(run: Run, known_at: pd.Timestamp | None = None) -> Noise:
+    """Learn how the site of a run varies, from what was known at an instant (None = ``as_of``)."""
     zone = run.snapshot.site_time_zone
-    return fit_noise(facts_of(run.tables, run.as_of, run.params, time_zone=zone))
+    return fit_noise(facts_of(run.tables, known_at or run.as_of, run.params, time_zone=zone))
+
+
+def suppliers_of(run: Run, projection: Replay) -> list[str]:
+    """Return the supplier of each dated receipt of a projection."""
+    rows = {name: run.tables.get(name, contract.empty()) for name, contract in TABLES.items()}
+    lines = supply_lines(projection.problem, rows)
+    return [str(name) for name in lines["supplier_id"].fillna("")]
 
 
 def luck_of(run: Run, projection: Replay, noise: Noise) -> Luck:
     """Draw luck for a schedule of a run; two schedules of one run meet the same luck."""
-    rows = {name: run.tables.get(name, contract.empty()) for name, contract in TABLES.items()}
-    lines = supply_lines(projection.problem, rows)
-    suppliers = lines["supplier_id"].fillna("").astype("str").tolist()
-    params = run.params.impact
+    params, suppliers = run.params.impact, suppliers_of(run, projection)
     return draw_luck(projection, noise, suppliers, params.replications, params.seed)
 
 

@@ -30,6 +30,7 @@ def blame_blocks(run: Run, impact: Impact) -> list[Block]:
     return [
         *blocks,
         _blocks(run, impact),
+        Note(str(run.words("impact").get("attainment", ""))),
         _disruptions(run, impact),
         _lines(run, impact),
         _how(run, impact),
