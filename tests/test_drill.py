@@ -27,6 +27,7 @@ from soe_lib.steps.drill import (
     Rows,
 )
 from soe_lib.steps.drill_reach import DIMENSIONS, KEYS
+from soe_lib.views.facts_of_run import plural
 from soe_lib.views.live.workbench import Workbench
 from tests.demo_week import run_folder, small_params, week
 
@@ -126,7 +127,7 @@ def test_workbench_saves_text_as_text_and_leaves_remarks(run: Run) -> None:
     key = bench.bars.items[0]["key"]
     bench.bars.chosen = {"key": key, "stamp": 2}
     assert bench.opened is not None
-    assert f"{bench.opened.title}: {len(bench.opened.frame):,} rows" in bench.table.value
+    assert f"{bench.opened.title}: {plural(len(bench.opened.frame), 'row')}" in bench.table.value
     poisoned = bench.opened.frame.head(1).assign(why='=HYPERLINK("http://evil.example")')
     bench.opened = Rows(bench.opened.title, bench.opened.table, poisoned)
     name, data = bench.workbook()

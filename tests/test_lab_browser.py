@@ -18,6 +18,7 @@ from soe_lib.run import open_run
 from soe_lib.steps.desk import Desk
 from soe_lib.steps.divergence import find_divergences
 from soe_lib.steps.drill import DIVERGENCES, Drill, Filters, Rows
+from soe_lib.views.facts_of_run import plural
 from soe_lib.workspace import Workspace
 from tests.browser import free_port, local_page, served
 from tests.conftest import ROOT
@@ -93,7 +94,7 @@ def test_analyst_goes_from_a_number_to_its_rows_and_leaves_a_remark(
         page.locator(f".soe-bars .soe-choice[data-key='{key}']").click()
         page.wait_for_selector(".soe-rows caption", state="attached")
         caption = page.locator(".soe-rows caption").text_content()
-        assert caption == f"{rows.title}: {len(rows.frame):,} rows"
+        assert caption == f"{rows.title}: {plural(len(rows.frame), 'row')}"
         shown = page.locator(".soe-rows tbody tr").count()
         assert shown == min(len(rows.frame), 10) > 0
 

@@ -54,7 +54,13 @@ def no_promises() -> pd.DataFrame:
 
 
 def shown_chance(promises: pd.DataFrame) -> pd.Series:
-    """Return the probability that a page shows: put right where that is possible."""
+    """
+    Return the probability that a page shows: put right where that was possible.
+
+    A run of a version that did not put probabilities right shows them as they were replayed.
+    """
+    if "p_calibrated" not in promises:
+        return promises["p_on_time"]
     return promises["p_calibrated"].fillna(promises["p_on_time"])
 
 

@@ -21,7 +21,7 @@ export default {
             button.appendChild(span);
             return span;
           };
-          part("label", item.label);
+          part("label", item.label).title = item.label;
           if (look === "bars") {
             const track = part("track", "");
             const bar = document.createElement("span");

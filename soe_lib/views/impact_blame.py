@@ -17,6 +17,8 @@ ROWS = 12
 KEYS = ["order_id", "line_id"]
 DAYS = ("days, all lines", "days late", "+/- days", "days late, mean")
 """Columns of text that stand at the right like numbers."""
+OF_EACH = 4
+"""Levers of each kind that the menu shows."""
 SURE = 0.95
 """Promises below this probability are shown."""
 
@@ -169,9 +171,15 @@ def menu_blocks(run: Run, impact: Impact) -> list[Block]:
     """Return what can still be done, the lever that expires first first."""
     if impact.menu.empty:
         return []
-    levers = impact.menu.drop_duplicates(["lever", "object_id"])
-    levers = levers.sort_values(
-        ["act_by_at", "num_lines", "object_id"], ascending=[True, False, True], kind="stable"
+    every = impact.menu.drop_duplicates(["lever", "object_id"])
+    most = every.sort_values(["num_lines", "act_by_at", "object_id"], ascending=[False, True, True],
+                             kind="stable")  # fmt: skip
+    levers = (
+        most.groupby("lever", sort=False)
+        .head(OF_EACH)
+        .sort_values(
+            ["act_by_at", "num_lines", "object_id"], ascending=[True, False, True], kind="stable"
+        )
     )
     shown = pd.DataFrame(
         {
@@ -185,10 +193,10 @@ def menu_blocks(run: Run, impact: Impact) -> list[Block]:
     return [
         Grid(
             shown,
-            title=f"The menu: {plural(len(levers), 'lever')} that reach a late line, first to "
-            "expire first",
+            title=f"The menu: {plural(len(every), 'lever')} that reach a late line; of each kind "
+            f"the {OF_EACH} that reach most, first to expire first",
             table="interventions",
-            rows=ROWS,
+            rows=len(levers),
         ),
         Note(
             "A lever here exists and reaches work, material or lots of the line; whether it pays "

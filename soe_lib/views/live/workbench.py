@@ -19,12 +19,15 @@ from soe_lib.steps.drill_reach import DIMENSIONS
 from soe_lib.views.agenda import remarks_html
 from soe_lib.views.blocks import Grid, as_html, format_number
 from soe_lib.views.choices import Choice, Choices, Download
+from soe_lib.views.facts_of_run import plural
 from soe_lib.views.live.guard import Message, guarded
 from soe_lib.views.show import stylesheet
 
 ALL = "all"
 MOST_BARS = 10
 PAGE_ROWS = 10
+_ORIGIN = ("source_system", "recorded_at", "record_hash")
+"""Columns of the snapshot that are in the saved file, but not on the page."""
 
 
 class Workbench:
@@ -203,9 +206,8 @@ class Workbench:
         pages = max(1, -(-len(frame) // PAGE_ROWS))
         self.page = min(max(self.page, 0), pages - 1)
         first = self.page * PAGE_ROWS
-        part = frame.iloc[first : first + PAGE_ROWS]
-        shown = readable(part.loc[:, frame.notna().any()], self.drill.zone)
-        title = f"{rows.title}: {len(frame):,} rows"
+        shown = readable(frame).iloc[first : first + PAGE_ROWS]
+        title = f"{rows.title}: {plural(len(frame), 'row')}"
         self.table.value = as_html(Grid(shown, title=title, rows=PAGE_ROWS, if_none="no row."))
         self.place.value = f'<span class="soe-sub">page {self.page + 1:,} of {pages:,}</span>'
         self.back.disabled, self.onward.disabled = self.page == 0, self.page == pages - 1
@@ -257,13 +259,10 @@ _HEAD = (
 )
 
 
-def readable(rows: pd.DataFrame, zone: str) -> pd.DataFrame:
-    """Return rows with instants in the site's time zone."""
-    shown = rows.copy()
-    for name, kind in rows.dtypes.items():
-        if isinstance(kind, pd.DatetimeTZDtype):
-            shown[name] = rows[name].dt.tz_convert(zone)
-    return shown
+def readable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows without columns that are empty or only say where a row comes from."""
+    named = [name for name in rows.columns if name not in _ORIGIN and rows[name].notna().any()]
+    return rows.loc[:, named]
 
 
 def _shown(dimension: str, value: str) -> str:
