@@ -213,7 +213,7 @@ def test_functions_see_what_their_question_is_answered_from(run: Run) -> None:
             {
                 "lever": ["overtime", "expedite", "expedite", "expedite"],
                 "object_id": ["L1", "P1/1", "P1/1", "P2/1"],
-                "what": "",
+                "what": ["L1", "expedite P1/1 (A)", "expedite P1/1 (A)", "expedite P2/1 (B)"],
                 "cost": [1.0, 900.0, 900.0, 100.0],
                 "act_by_at": run.as_of,
                 "num_lines": [9, 2, 2, 5],
@@ -238,7 +238,7 @@ def test_functions_see_what_their_question_is_answered_from(run: Run) -> None:
         if isinstance(grid, Grid)
     }
     pulled = frames["Purchases"]
-    assert pulled["purchase"].tolist() == ["P2/1", "P1/1"]
+    assert pulled["purchase"].tolist() == ["P2/1 (B)", "P1/1 (A)"]
     assert pulled.filter(like="price").iloc[:, 0].tolist() == [100, 900]
     demand = frames["The"].set_index("family")
     assert demand["lasting"].to_dict() == {"A": "yes", "B": "no"}

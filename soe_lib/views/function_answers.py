@@ -56,7 +56,7 @@ def _pull_in(run: Run) -> Grid:
                             kind="stable")  # fmt: skip
     shown = pd.DataFrame(
         {
-            "purchase": rows["object_id"],
+            "purchase": rows["what"].str.removeprefix("expedite "),
             "late order lines it reaches": rows["num_lines"],
             f"price {currency_of(run)}".strip(): rows["cost"].astype(float).round(0),
             "ask until": [by_when(at, run) for at in rows["act_by_at"]],

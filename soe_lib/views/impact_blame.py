@@ -8,13 +8,14 @@ from soe_lib.impact.words import cause_words, line_sentences
 from soe_lib.run import Run
 from soe_lib.steps.impact import Impact
 from soe_lib.steps.odds import shown_chance
-from soe_lib.views.blocks import Block, Grid, Note, Sentences
+from soe_lib.views.blocks import Block, Grid, Note, Sentences, format_number
 from soe_lib.views.facts_of_run import plural
 from soe_lib.views.page import currency_of
 from soe_lib.views.short_words import by_when, short_day, with_decimals
 
 ROWS = 12
 KEYS = ["order_id", "line_id"]
+_UNITS = {"uom": "units"}
 DAYS = ("days, all lines", "days late", "+/- days", "days late, mean")
 """Columns of text that stand at the right like numbers."""
 OF_EACH = 4
@@ -65,7 +66,10 @@ def _disruptions(run: Run, impact: Impact) -> Grid:
         {
             "disruption": cause_words(rows),
             "answers": rows["function"].str.replace("_", " "),
-            "size": rows["size"].round(1).astype("str") + " " + rows["unit"],
+            "size": [
+                f"{format_number(round(float(size), 1))} {_UNITS.get(unit, unit)}"
+                for size, unit in zip(rows["size"], rows["unit"], strict=True)
+            ],
             "lines later": rows["num_lines"],
             "days, all lines": with_decimals(rows["late_minutes"] / 1440),
         }
