@@ -8,7 +8,7 @@ from html import escape
 from soe_lib.decision.governance import Governance
 from soe_lib.run import Run
 from soe_lib.steps.desk import Desk, Standing
-from soe_lib.views.blocks import Facts, as_html
+from soe_lib.views.blocks import Sentences, as_html
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,10 @@ def remarks_html(desk: Desk) -> str:
     said = acts[acts["act"] == "remark"].iloc[::-1]
     names = {person.person_id: person.name for person in desk.governance.people}
     rows = tuple(
-        (f"{at:%d %b %H:%M} UTC, {names.get(str(who), str(who))}", str(text))
+        f"{names.get(str(who), str(who))}, {at:%d %b %H:%M} UTC: {text}"
         for at, who, text in zip(said["said_at"], said["person_id"], said["text"], strict=True)
     )
-    return as_html(Facts("Remarks of this cycle", rows, if_none="none yet."))
+    return as_html(Sentences("Remarks of this cycle", rows, if_none="none yet."))
 
 
 def acts_html(desk: Desk, standing: Standing) -> str:
