@@ -27,9 +27,14 @@ def drawn(seed: int, slope: float, shift: float, count: int) -> tuple[pd.Series,
     return chance, pd.Series(rng.uniform(size=count) < true)
 
 
+def weekly(chance: pd.Series, instants: int = 1000) -> pd.Series:
+    """Instants of forecasts: so many, in turn."""
+    return pd.Series(np.arange(len(chance)) % instants)
+
+
 def test_planted_boldness_is_found_and_helps_out_of_sample() -> None:
     """Tests that bold forecasts are drawn to the base rate, and score better on new outcomes."""
-    found = fit_calibration(*drawn(1, 0.3, 0.5, 4000), 100)
+    found = fit_calibration(*drawn(1, 0.3, 0.5, 4000), 100, weekly(pd.Series(range(4000))))
     assert found is not None
     assert (found.slope, found.shift) == pytest.approx((0.3, 0.5), abs=0.08)
     chance, came = drawn(2, 0.3, 0.5, 4000)
@@ -40,7 +45,7 @@ def test_planted_boldness_is_found_and_helps_out_of_sample() -> None:
 def test_good_forecasts_stay_nearly_as_they_are() -> None:
     """Tests that what is calibrated already is hardly moved."""
     chance, came = drawn(3, 1.0, 0.0, 4000)
-    found = fit_calibration(chance, came, 100)
+    found = fit_calibration(chance, came, 100, weekly(chance))
     assert found is not None
     assert (found.of(chance) - chance).abs().max() < 0.05
 
@@ -48,12 +53,12 @@ def test_good_forecasts_stay_nearly_as_they_are() -> None:
 def test_order_stays_and_nonsense_becomes_the_base_rate() -> None:
     """Tests that a higher forecast stays higher; forecasts that are upside down tell nothing."""
     chance, came = drawn(4, 0.6, -0.5, 1000)
-    found = fit_calibration(chance, came, 100)
+    found = fit_calibration(chance, came, 100, weekly(chance))
     assert found is not None
     right = found.of(chance.sort_values())
     assert right.is_monotonic_increasing
     assert right.between(0, 1).all()
-    upside_down = fit_calibration(chance, ~came, 100)
+    upside_down = fit_calibration(chance, ~came, 100, weekly(chance))
     assert upside_down is not None
     assert upside_down.slope == 0
     assert upside_down.of(chance).to_numpy() == pytest.approx((~came).mean())
@@ -63,9 +68,21 @@ def test_too_few_outcomes_are_not_calibrated_yet() -> None:
     """Tests the number that is needed, missing outcomes, and outcomes of one kind only."""
     chance, came = drawn(5, 1.0, 0.0, 120)
     some = came.astype("boolean").mask(came.index >= 99)
-    assert fit_calibration(chance, some, 100) is None
-    assert isinstance(fit_calibration(chance, some, 99), Calibration)
-    assert fit_calibration(chance, came | True, 100) is None
+    assert fit_calibration(chance, some, 100, weekly(chance)) is None
+    assert isinstance(fit_calibration(chance, some, 99, weekly(chance)), Calibration)
+    assert fit_calibration(chance, came | True, 100, weekly(chance)) is None
+
+
+def test_one_instant_is_trusted_half() -> None:
+    """Tests that many outcomes of one instant count less than those of many, the mean kept."""
+    chance, came = drawn(6, 1.0, 0.0, 3000)
+    one = fit_calibration(chance, came, 100, weekly(chance, 1))
+    many = fit_calibration(chance, came, 100, weekly(chance, 1000))
+    assert one is not None
+    assert many is not None
+    assert one.slope == pytest.approx(many.slope / 2, rel=0.01)
+    for found in (one, many):
+        assert found.of(chance).mean() == pytest.approx(came.mean(), abs=1e-6)
 
 
 def test_earlier_runs_are_scored_as_they_were_shown(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ A forecast :math:`p` becomes :math:`q = \sigma(a + b \, \mathrm{logit}\, p)` (J.
 *Advances in Large Margin Classifiers*, 1999), fitted to earlier forecasts whose outcome is known:
 too bold forecasts lean towards the base rate (:math:`b < 1`), a shift of all moves :math:`a`. A
 weak prior at :math:`b = 1` lets few outcomes change little; the order of forecasts stays
-(:math:`b \ge 0`).
+(:math:`b \ge 0`). Outcomes of one instant share their luck, however many they are: with
+:math:`m` instants :math:`b` is taken times :math:`m / (m + 1)`, as if one more had told nothing,
+and :math:`a` is fitted again, so that the mean stays right.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class Calibration:
 
 
 def fit_calibration(
-    chance: pd.Series, outcome: pd.Series, least_outcomes: int
+    chance: pd.Series, outcome: pd.Series, least_outcomes: int, made_at: pd.Series
 ) -> Calibration | None:
     """
     Learn from earlier forecasts.
@@ -58,6 +60,8 @@ def fit_calibration(
         forecast week after week counts each time.
     least_outcomes
         Known outcomes that are needed, of both kinds together.
+    made_at
+        Instant at which each was forecast.
 
     Returns
     -------
@@ -73,7 +77,21 @@ def fit_calibration(
     found = _newton(x, o)
     if found is None or found[1] < 0:
         return Calibration(base, 0.0, len(o))
-    return Calibration(float(found[0]), float(found[1]), len(o))
+    instants = made_at[known].nunique()
+    slope = float(found[1]) * instants / (instants + 1)
+    return Calibration(_shift(x, o, slope), slope, len(o))
+
+
+def _shift(x: np.ndarray, o: np.ndarray, slope: float) -> float:
+    """Return the shift with which the mean of the forecasts is that of the outcomes."""
+    low, high = -60.0, 60.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        if _sigmoid(middle + slope * x).mean() < o.mean():
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
 
 
 def _newton(x: np.ndarray, o: np.ndarray) -> np.ndarray | None:

@@ -93,7 +93,7 @@ def odds_of(run: Run, projection: Replay | None) -> Odds:
     noise = noise_of(run)
     found = promise_odds(projection, luck_of(run, projection, noise), params.confidence_pct)
     calibration = fit_calibration(
-        earlier["p_on_time"], earlier["is_on_time"], params.least_outcomes
+        earlier["p_on_time"], earlier["is_on_time"], params.least_outcomes, earlier["as_of"]
     )
     found["p_calibrated"] = calibration.of(found["p_on_time"]) if calibration else np.nan
     found["is_on_time_by_date"] = projection.lateness() <= 1e-6 * 1440
@@ -109,7 +109,7 @@ def earlier_outcomes(run: Run) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``p_on_time``, ``p_calibrated`` (empty where it was not calibrated then),
-        ``is_on_time_by_date``, ``is_on_time`` (missing = not known at ``as_of``).
+        ``is_on_time_by_date``, ``is_on_time`` (missing = not known yet), ``as_of`` of the run.
     """
     parts = []
     for path in sorted(run.workspace.runs.glob(f"*/*/tables/{TABLE}.parquet")):
@@ -119,12 +119,14 @@ def earlier_outcomes(run: Run) -> pd.DataFrame:
         if folder == run.folder or is_other:
             continue
         if pd.Timestamp(about["as_of"]) < run.as_of:
-            parts.append(promise_outcomes(pd.read_parquet(path), run.tables, run.as_of))
+            found = promise_outcomes(pd.read_parquet(path), run.tables, run.as_of)
+            parts.append(found.assign(as_of=pd.Timestamp(about["as_of"])))
     kinds: dict[str, Any] = {
         "p_on_time": float,
         "p_calibrated": float,
         "is_on_time_by_date": bool,
         "is_on_time": "boolean",
+        "as_of": "datetime64[us, UTC]",
     }
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})

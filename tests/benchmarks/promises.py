@@ -193,7 +193,8 @@ def _rolled(
         if before:
             chance = pd.concat([past["chance"] for past in before], ignore_index=True)
             known = pd.concat([outcome(past, at) for past in before], ignore_index=True)
-            calibration = fit_calibration(chance, known, least)
+            made = [np.full(len(past), place) for place, past in enumerate(before)]
+            calibration = fit_calibration(chance, known, least, pd.Series(np.concatenate(made)))
         right = calibration.of(frame["chance"]) if calibration else frame["chance"]
         came = outcome(frame, None)
         rows = pd.DataFrame({"chance": frame["chance"].to_numpy(), "right": right.to_numpy(),
