@@ -19,7 +19,7 @@ WORDS = {
     "late_in_plan": "already late in the plan",
     "no_supply_planned": "no supply planned: counted at the lead time, a setting",
     "truck_missed": "its truck did not leave ({})",
-    "not_shipped": "goods are there, but not shipped",
+    "not_shipped": "the goods are there and have not left",
     "overdue": "overdue before this week",
     "published_start": "only the published start holds it back: a setting, no shortage",
 }
