@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -29,7 +30,8 @@ __all__ = ["small_params", "week"]
 TOKEN = "only-for-this-test"
 PERSON, PASSPHRASE = "coordinator", "seen on Monday at seven"
 SAID = "The supplier rang: <b>two</b> pallets come on Tuesday."
-LONG = 120_000
+LONG, TO_START, TRIES = 180_000, 5_000, 10
+"""Milliseconds that anything may take, and that a started cell needs to show it."""
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +57,41 @@ def _bars(drill: Drill, family: str) -> Any:
     return drill.bars(DIVERGENCES, "divergence", Filters(family=family))
 
 
+def _settings(folder: Path) -> None:
+    """Keep the whole notebook in the page, and JupyterLab from asking about its news."""
+    for name, content in (
+        ("notebook-extension/tracker", {"windowingMode": "none"}),
+        ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
+    ):
+        path = folder / "lab" / "user-settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(content))
+
+
+_STARTED = """() => [...document.querySelectorAll('.jp-InputPrompt')]
+  .some(prompt => /\\[(\\*|\\d+)\\]/.test(prompt.textContent))"""
+
+
 def _run_all(page: Any, address: str) -> None:
-    """Open the notebook and run all its cells, as an analyst does by the menu."""
+    """
+    Open the notebook and run all its cells, as an analyst does by the menu.
+
+    JupyterLab drops what is run before its kernel is connected, without a word: then no cell has a
+    number or a star, and it is run again.
+    """
+    from playwright.sync_api import TimeoutError as NotYet
+
     page.goto(f"{address}/lab/tree/notebooks/1_divergence.ipynb?token={TOKEN}")
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     page.wait_for_selector(".jp-StatusBar-TextItem:has-text('(ipykernel) | Idle')")
-    page.locator(".lm-MenuBar-item:has-text('Run')").click()
-    page.locator(".lm-Menu-item:has-text('Run All Cells')").first.click()
+    for _ in range(TRIES):
+        page.locator(".lm-MenuBar-item:has-text('Run')").click()
+        page.locator(".lm-Menu-item:has-text('Run All Cells')").first.click()
+        try:
+            page.wait_for_function(_STARTED, timeout=TO_START)
+            break
+        except NotYet:
+            continue
     page.wait_for_selector(".soe-workbench .soe-measures .soe-choice", state="attached")
 
 
@@ -72,6 +102,7 @@ def test_analyst_goes_from_a_number_to_its_rows_and_leaves_a_remark(
     monkeypatch.setenv("SOE_WORKSPACE", str(workspace))
     family, key, rows = opened(workspace)
     (tmp_path / "notebooks").mkdir()
+    _settings(tmp_path / "JUPYTER_CONFIG_DIR")
     shutil.copy(ROOT / "notebooks" / "1_divergence.ipynb", tmp_path / "notebooks")
     port = free_port()
     command = [*lab_command(tmp_path), f"--port={port}", "--ServerApp.port_retries=0",
