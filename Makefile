@@ -66,6 +66,7 @@ bench-events: $(VENV)/.installed-test ## seconds and memory of detection over te
 
 bench-promises: $(VENV)/.installed-test ## how fast promises are replayed, and how right they were
 	$(BIN)/python -m tests.benchmarks.promises --demo --adventureworks $${SOE_REAL_DATA:-../shared/data}
+	$(BIN)/python -m tests.benchmarks.suppliers --data $${SOE_REAL_DATA:-../shared/data}
 
 format: $(VENV)/.installed-test ## let ruff put the code in order
 	$(BIN)/ruff check --fix .

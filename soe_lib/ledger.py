@@ -235,15 +235,26 @@ class Ledger:
         )
 
     def add_remark(
-        self, object_id: str, text: str, *, cycle_id: str, said_at: pd.Timestamp, person: str
+        self,
+        object_id: str,
+        text: str,
+        *,
+        cycle_id: str,
+        said_at: pd.Timestamp,
+        person: str,
+        about: str = "",
     ) -> int:
-        """Record what somebody says of an object (a divergence, an order); returns its number."""
+        """
+        Record what somebody says of an object (a divergence, an order); returns its number.
+
+        ``about`` names in words the part of the object that is meant.
+        """
         if not text.strip():
             raise LedgerError("an empty remark says nothing")
         return self.append(
             "remark",
             object_id,
-            {"text": text.strip()},
+            {"text": text.strip(), **({"about": about.strip()} if about.strip() else {})},
             cycle_id=cycle_id,
             said_at=said_at,
             person=person,

@@ -129,17 +129,23 @@ def meet(
     return _serve(command, environment, notebooks_dir.parent)
 
 
-def lab(notebooks_dir: Path, workspace: Workspace, *, browser: bool = True) -> int:
-    """Start JupyterLab on the notebooks (its own token and loopback bind hold)."""
-    command = [
+def lab_command(root: Path) -> list[str]:
+    """Return the command line of JupyterLab on a folder; its own token holds."""
+    return [
         sys.executable,
         "-m",
         "jupyter",
         "lab",
         "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.root_dir={notebooks_dir.parent}",
+        f"--ServerApp.root_dir={root}",
         "--LabApp.default_url=/lab/tree/notebooks/1_divergence.ipynb",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+
+
+def lab(notebooks_dir: Path, workspace: Workspace, *, browser: bool = True) -> int:
+    """Start JupyterLab on the notebooks (its own token and loopback bind hold)."""
+    command = lab_command(notebooks_dir.parent)
     if not browser:
         command.append("--no-browser")
     environment = {**os.environ, "SOE_MODE": "lab", "SOE_WORKSPACE": str(workspace.root)}

@@ -19,7 +19,9 @@ TODAY = pd.Timestamp("2026-11-23T06:00Z")
 SINCE = AS_OF - pd.Timedelta(days=7)
 
 
-def causes_of(plant: Plant, ratios: dict[str, float] | None = None) -> Attribution:
+def causes_of(
+    plant: Plant, ratios: dict[str, float] | None = None, departure: str = ""
+) -> Attribution:
     """Attribute the lateness of the plant's order lines."""
     tables = plant.tables()
     problem = build_problem(tables, AS_OF, horizon_weeks=6)
@@ -30,7 +32,9 @@ def causes_of(plant: Plant, ratios: dict[str, float] | None = None) -> Attributi
         replay,
         tables,
         reference_of(tables, AS_OF, SINCE, ratios),
-        orders.assign(late_cost=100.0, has_new_supply=False),
+        orders.assign(
+            late_cost=100.0, has_new_supply=False, departure=departure, is_late_in_plan=False
+        ),
     )
     sums = found.causes.groupby("order_id")["late_minutes"].sum()
     for key, minutes in zip(problem.demand_keys, lateness, strict=True):
@@ -92,6 +96,34 @@ def test_late_in_the_plan_is_nobodys_disruption() -> None:
     assert days(found) == {"late_in_plan SO1/1": round((24 + 2) / 24, 3)}
     assert found.disruptions.empty
     assert "no disruption of the week" in blame_sentence(found.causes, found.disruptions, "EUR")
+
+
+@pytest.mark.parametrize("departure", ["", "WEST 2026-11-20"])
+def test_goods_that_are_there_are_not_late_in_the_plan(departure: str) -> None:
+    """Tests that an overdue line whose goods lie in stock waits for shipping, for nothing else."""
+    friday = pd.Timestamp("2026-11-20T15:00Z")
+    plant = Plant().item("A").item("B").work("W1", "B", 2, FRIDAY).order("SO1", "A", 120, friday)
+    plant.add("inventory_balance", item_id="A", location_id="P", balance_at=AS_OF, on_hand_qty=200)
+    found = causes_of(plant, departure=departure)
+    late = round((AS_OF - friday) / pd.Timedelta(days=1), 3)
+    kind = f"truck_missed {departure}" if departure else "not_shipped SO1/1"
+    assert days(found) == {kind: late}
+    assert found.causes["function"].tolist() == ["logistics"]
+    split = shortfall_split(found.causes).set_index("block")
+    assert split.loc["execution", "share_pct"] == pytest.approx(100)
+    assert split.loc["infeasible at birth", "late_days"] == 0
+    said = blame_sentence(found.causes, found.disruptions, "EUR")
+    assert f"{late:.1f} are goods that are there but did not leave" in said
+
+
+def test_what_is_overdue_is_apart_from_what_the_sequence_adds() -> None:
+    """Tests that the days before the replay begins are overdue, and only the rest is the plan's."""
+    friday = pd.Timestamp("2026-11-20T15:00Z")
+    plant = Plant().item("A").work("W1", "A", 2, FRIDAY).order("SO1", "A", 120, friday)
+    found = days(causes_of(plant))
+    past = round((AS_OF - friday) / pd.Timedelta(days=1), 3)
+    ahead = round((FRIDAY + 2 * HOUR - AS_OF) / pd.Timedelta(days=1), 3)
+    assert found == {"late_in_plan SO1/1": ahead, "overdue SO1/1": past}
 
 
 def behind(ratios: dict[str, float] | None, stop: bool = False) -> Attribution:

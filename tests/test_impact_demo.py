@@ -74,3 +74,17 @@ def test_menu_expires_and_costs(tables: dict[str, pd.DataFrame]) -> None:
     assert (menu.loc[menu["lever"] == "overtime", "cost"] > 0).all()
     assert set(map(tuple, menu[KEYS].to_numpy())) <= late
     assert not menu.duplicated([*KEYS, "lever", "object_id"]).any()
+
+
+def test_pages_one_and_two_tell_one_story(week: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Tests that goods whose truck did not leave are on no page late in the plan."""
+    orders = pd.read_parquet(run_folder(week) / "tables" / "orders_in_jeopardy.parquet")
+    waits = orders[orders["why"].str.startswith("its truck did not leave")]
+    there = waits[waits["promised_at"] <= AS_OF]
+    assert len(there) >= 5
+    causes = there[[*KEYS, "lateness_days"]].merge(tables["order_causes"], on=KEYS)
+    assert set(causes["kind"]) == {"truck_missed"}
+    assert (causes["late_minutes"] / 1440 - causes["lateness_days"]).abs().max() < 0.01
+    assert set(causes["object_id"]) == {"S-WEST 2026-11-20"}
+    page = (run_folder(week) / "report" / "2_impact.html").read_text(encoding="utf-8")
+    assert "its truck did not leave (S-WEST 2026-11-20) 2.5 d" in page

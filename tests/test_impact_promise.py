@@ -15,6 +15,7 @@ from soe_lib.impact.reliability import reliability
 from soe_lib.impact.shrunken import STRENGTHS, fit_shrunken, intraclass
 from soe_lib.impact.supplier_score import score_suppliers
 from soe_lib.schedule import dispatch, right_shift
+from tests.benchmarks.suppliers import receipts_of
 from tests.divergence_tables import AS_OF, ago, order, table
 from tests.impact_plants import published_plant, replayed_plant
 
@@ -183,38 +184,47 @@ def test_outcomes_of_promises() -> None:
 
 @pytest.mark.parametrize(
     ("split", "count", "same", "alone", "shrunken"),
-    [("2010-09-06", 2000, 2.613, 4.696, 2.841), ("2012-03-27", 1499, 1.059, 4.072, 1.370)],
+    [("2010-09-06", 2000, 2.613, 4.696, 2.154), ("2012-03-27", 1499, 1.059, 4.072, 0.772)],
 )
 def test_real_suppliers_out_of_sample(
     real_data: Path, split: str, count: int, same: float, alone: float, shrunken: float
 ) -> None:
-    """Tests scores on the USAID deliveries by date: leaning on the pool beats each one alone."""
-    path = real_data / "usaid_scms" / "SCMS_Delivery_History_first_5000.csv"
-    rows = pd.read_csv(path, encoding="latin-1", dtype="str")
-
-    def days(name: str) -> pd.Series:
-        first = pd.to_datetime(rows[name], format="%d-%b-%y", errors="coerce")
-        return first.fillna(pd.to_datetime(rows[name], format="%m/%d/%y", errors="coerce"))
-
-    due, received = days("Scheduled Delivery Date"), days("Delivered to Client Date")
-    receipts = pd.DataFrame(
-        {
-            "supplier_id": rows["Vendor"].str.strip(),
-            "received_at": received.dt.tz_localize("UTC"),
-            "late_days": (received - due).dt.days.astype(float),
-        }
-    )
+    """Tests the USAID deliveries by date: to lean and to forget beats both pooling and alone."""
+    receipts = receipts_of(real_data)
     assert receipts.notna().all(axis=None)
     at = receipts["received_at"].quantile({"2010-09-06": 0.6, "2012-03-27": 0.7}[split])
     assert str(at.date()) == split
     scores, score = score_suppliers(receipts, at)
-    assert scores["num_outcomes"].tolist() == [count] * 3
+    assert scores["num_outcomes"].tolist() == [count] * 5
     found = scores.set_index("way")["mean_crps_days"]
     assert found["all the same"] == pytest.approx(same, abs=0.001)
     assert found["alone"] == pytest.approx(alone, abs=0.001)
-    assert found["shrunken"] == pytest.approx(shrunken, abs=0.001)
-    assert found["shrunken"] < found["alone"]
+    assert found["shrunken, forgets"] == pytest.approx(shrunken, abs=0.001)
+    assert found["shrunken, forgets"] < min(found["all the same"], found["alone"])
     assert score.num_outcomes == count
+
+
+def test_old_outcomes_fade_where_a_supplier_has_changed() -> None:
+    """Tests the half-life: short after a change, long where nothing changed, weights by age."""
+    when = pd.Series(pd.date_range("2024-01-01", periods=400, freq="D", tz="UTC"))
+    rng = np.random.default_rng(3)
+    groups = pd.Series(rng.choice(["a", "b"], 400))
+    steady = pd.Series(rng.normal(size=400))
+    moved = steady + np.where(np.arange(400) < 200, 30.0, 0.0)
+    quick = fit_shrunken(moved, groups, when=when, forgets=True)
+    assert quick.half_life_days <= 90
+    assert quick.quantile("a", np.array([0.9]))[0] < 5
+    assert fit_shrunken(moved, groups, when=when).quantile("a", np.array([0.9]))[0] > 20
+    calm = fit_shrunken(steady, groups, when=when, forgets=True)
+    assert calm.half_life_days >= 365
+    values, weight = quick.support("a")
+    assert weight.sum() == pytest.approx(1)
+    draws = rng.choice(values, p=weight, size=4000)
+    pairs = np.abs(draws[:2000] - draws[2000:]).mean()
+    expected = np.abs(draws - 1.0).mean() - pairs / 2
+    assert quick.crps("a", 1.0) == pytest.approx(expected, abs=0.5)
+    with pytest.raises(ValueError, match="must have an instant"):
+        fit_shrunken(steady, groups, forgets=True)
 
 
 def test_benchmark_runs_small() -> None:

@@ -201,7 +201,49 @@ def test_function_page_holds_its_own_rows_only(run: Run) -> None:
         "Operations: 0 divergences to own; 1 commitment proposed, the first due Mon 23 Nov 10:00."
     )
     grids = [b for b in pages["logistics"] if isinstance(b, Grid)]
-    assert grids[0].frame["what"].tolist() == ["move truck T1"]
+    tasks = next(grid for grid in grids if grid.title == "Commitments proposed to you")
+    assert tasks.frame["what"].tolist() == ["move truck T1"]
+    assert "money" not in "".join(tasks.frame.columns)  # nothing costs anything: no column of 0
+
+
+def test_functions_see_what_their_question_is_answered_from(run: Run) -> None:
+    """Tests what procurement can pull in, for how much, and which deviation of demand lasts."""
+    run.write(
+        interventions=pd.DataFrame(
+            {
+                "lever": ["overtime", "expedite", "expedite", "expedite"],
+                "object_id": ["L1", "P1/1", "P1/1", "P2/1"],
+                "what": ["L1", "expedite P1/1 (A)", "expedite P1/1 (A)", "expedite P2/1 (B)"],
+                "cost": [1.0, 900.0, 900.0, 100.0],
+                "act_by_at": run.as_of,
+                "num_lines": [9, 2, 2, 5],
+            }
+        ),
+        demand_vs_plan=pd.DataFrame(
+            {
+                "family_id": ["A"] * 3 + ["B"] * 3,
+                "planned_qty": 100.0,
+                "actual_qty": [130.0, 120.0, 200.0, 90.0, 105.0, 100.0],
+                "deviation_qty": [30.0, 20.0, 100.0, -10.0, 5.0, 0.0],
+                "is_past": [True, True, False] * 2,
+                "is_outside": [True, True, True, False, False, False],
+            }
+        ),
+    )
+    pages = {name: blocks for name, _, blocks in function_pages(run)}
+    frames = {
+        grid.title.split(" ")[0]: grid.frame
+        for name in ("procurement", "demand_planning")
+        for grid in pages[name]
+        if isinstance(grid, Grid)
+    }
+    pulled = frames["Purchases"]
+    assert pulled["purchase"].tolist() == ["P2/1 (B)", "P1/1 (A)"]
+    assert pulled.filter(like="price").iloc[:, 0].tolist() == [100, 900]
+    demand = frames["The"].set_index("family")
+    assert demand["lasting"].to_dict() == {"A": "yes", "B": "no"}
+    assert demand["too much in weeks ahead"].to_dict() == {"A": 100, "B": 0}
+    assert demand["ordered - planned %"].to_dict() == {"A": "25.0", "B": "-2.5"}
 
 
 def test_new_blocks_draw_what_they_are_given() -> None:

@@ -49,7 +49,7 @@ def demand_vs_plan(
     columns = ["family_id", "week_start_date", "planned_qty", "actual_qty", "deviation_qty"]
     columns += ["deviation_pct", "is_past", "is_outside"]
     params = facts.params.divergence
-    lines = _demanded(facts.tables["sales_order_line"])
+    lines = demanded(facts.tables["sales_order_line"])
     booked = pd.DataFrame(
         {
             "family_id": look_up(lines["item_id"], facts.items["family_id"]),
@@ -159,7 +159,8 @@ def order_lines_of(
     }
 
 
-def _demanded(lines: pd.DataFrame) -> pd.DataFrame:
+def demanded(lines: pd.DataFrame) -> pd.DataFrame:
+    """Return the order lines that count as demand: not cancelled, no returns."""
     return lines[lines["status"].isin(_COUNTED_STATES) & lines["order_type"].isin(_COUNTED_TYPES)]
 
 

@@ -11,7 +11,7 @@ from soe_lib.divergence.names import at_least, look_up, named
 from soe_lib.divergence.prices import KEYS
 
 IN_STOCK = "the goods are there and have not left"
-UNKNOWN = "no divergence found behind it"
+UNKNOWN = "nothing of this week found behind it"
 _WORDS = {
     "late_in_schedule": "late in the published schedule already",
     "departure_late": "its truck did not leave ({object})",

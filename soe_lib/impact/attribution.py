@@ -7,6 +7,11 @@ share under that policy, no proof of a cause; the but-for value beside it is wha
 were this one disruption away, the others staying. What the sequence delivers late with no
 disruption at all was already late in the plan. What only the published start holds back, though
 capacity and material would be there, is a setting and no shortage.
+
+No replay reaches back before its first instant: the days by which a line is overdue then are no
+fault of the sequence. Where the goods are there, they were not shipped (by the truck that did not
+leave, where one is known); where they are not, the line was overdue, unless the plan itself had
+ended its work after the promise.
 """
 
 from __future__ import annotations
@@ -31,8 +36,16 @@ from soe_lib.impact.replay import Replay
 from soe_lib.impact.shapley import EXACT_UP_TO, Shares, shapley
 
 IN_PLAN, NO_SUPPLY, HELD_BACK = "late_in_plan", "no_supply_planned", "published_start"
+NO_TRUCK, NOT_SHIPPED, OVERDUE = "truck_missed", "not_shipped", "overdue"
 """Causes that are no disruption."""
-OWN_KINDS = {IN_PLAN: "operations", NO_SUPPLY: "demand_planning", HELD_BACK: "operations"}
+OWN_KINDS = {
+    IN_PLAN: "operations",
+    NO_SUPPLY: "demand_planning",
+    HELD_BACK: "operations",
+    NO_TRUCK: "logistics",
+    NOT_SHIPPED: "logistics",
+    OVERDUE: "operations",
+}
 CAUSE_COLUMNS = {
     "order_id": "str",
     "line_id": "str",
@@ -49,6 +62,8 @@ CAUSE_COLUMNS = {
     "is_exact": "bool",
 }
 LATE_MINUTES = 1e-6 * 1440
+READY_MINUTES = 1.0
+"""A line that is overdue by no more than this beyond its due date is there now. [min]"""
 PAIRS = 24
 """Orders drawn, each with its reverse, where more disruptions matter than can be enumerated."""
 
@@ -146,8 +161,10 @@ def attribute(
     reference
         Plan of the last cycle.
     orders
-        ``order_id``, ``line_id``, ``late_cost`` [money] and ``has_new_supply`` (True where a part
-        of the line hangs on a purchase that nobody has planned).
+        ``order_id``, ``line_id``, ``late_cost`` [money], ``has_new_supply`` (True where a part
+        of the line hangs on a purchase that nobody has planned), ``departure`` (the late departure
+        that the line should have left with, empty = none known) and ``is_late_in_plan`` (True
+        where the published schedule itself ends the work of the line after its promise).
     exact_up_to, pairs, seed
         See :func:`soe_lib.impact.shapley.shapley`.
 
@@ -208,6 +225,9 @@ def _causes(
     own = known.reindex(pd.MultiIndex.from_tuples(keys, names=["order_id", "line_id"]))
     cost = own["late_cost"].fillna(0.0).to_numpy(float)
     is_new = own["has_new_supply"].eq(True).to_numpy(bool)
+    is_planned_late = own["is_late_in_plan"].eq(True).to_numpy(bool)
+    departures = own["departure"].fillna("").astype("str").tolist()
+    due = replay.problem.demand_due[late]
     table = disruptions.table
     held_back = lateness - shares.everything
     parts: list[pd.DataFrame] = []
@@ -219,11 +239,26 @@ def _causes(
             standard_error_minutes=shares.standard_error[:, column],
         )[(np.abs(minutes) > 1e-6) | (shares.but_for[:, column] > 1e-6)]
         kind = NO_SUPPLY if is_new[column] else IN_PLAN
-        extra = [(kind, shares.nothing[column]), (HELD_BACK, held_back[column])]
+        nothing = float(shares.nothing[column])
+        past = max(0.0, min(nothing, -float(due[column]))) if kind == IN_PLAN else 0.0
+        object_type, name = "order_line", f"{order}/{line}"
+        if lateness[column] <= past + READY_MINUTES:
+            past_kind = NO_TRUCK if departures[column] else NOT_SHIPPED
+        else:
+            past_kind = IN_PLAN if is_planned_late[column] else OVERDUE
+        if past_kind == IN_PLAN:
+            past = 0.0
+        if past_kind == NO_TRUCK:
+            object_type, name = "departure", departures[column]
+        extra = [
+            (kind, "order_line", f"{order}/{line}", nothing - past),
+            (past_kind, object_type, name, past),
+            (HELD_BACK, "order_line", f"{order}/{line}", held_back[column]),
+        ]
         own_rows = pd.DataFrame(
             [
-                (what, what, OWN_KINDS[what], "order_line", f"{order}/{line}", value, 0.0, 0.0)
-                for what, value in extra
+                (what, what, OWN_KINDS[what], of, one, value, 0.0, 0.0)
+                for what, of, one, value in extra
                 if abs(value) > 1e-6
             ],
             columns=["disruption_id", "kind", "function", "object_type", "object_id",

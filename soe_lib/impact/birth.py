@@ -1,7 +1,8 @@
 """
 Was the plan ever feasible? The shortfall split into who can have caused it.
 
-Four blocks: demand that changed, supply that slipped, execution, and what was infeasible at birth:
+Four blocks: demand that changed, supply that slipped, execution (production and shipping; what is
+overdue and was not late in the plan counts here), and what was infeasible at birth:
 late already in the plan, or planned at standard rates that were known to be too fast. The shares
 are those of :mod:`soe_lib.impact.attribution`, so that blocks sum to the lateness exactly.
 """
@@ -21,6 +22,9 @@ BLOCK_OF = {
     "scrap": "execution",
     "absence": "execution",
     "work_order_delay": "execution",
+    "truck_missed": "execution",
+    "not_shipped": "execution",
+    "overdue": "execution",
     "optimistic_rate": "infeasible at birth",
     "late_in_plan": "infeasible at birth",
     "no_supply_planned": "infeasible at birth",

@@ -96,7 +96,10 @@ def fit_noise(facts: Facts) -> Noise:
     supplier, supplier_common = None, 0.0
     if len(receipts):
         supplier = fit_shrunken(
-            receipts["late_days"], receipts["supplier_id"], when=receipts["received_at"]
+            receipts["late_days"],
+            receipts["supplier_id"],
+            when=receipts["received_at"],
+            forgets=True,
         )
         months = receipts["received_at"].dt.strftime("%Y-%m") + receipts["supplier_id"]
         supplier_common = intraclass(receipts["late_days"].to_numpy(float), months.to_numpy())

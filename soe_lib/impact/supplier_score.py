@@ -9,7 +9,17 @@ from soe_lib.impact.reliability import Reliability, reliability
 from soe_lib.impact.shrunken import fit_shrunken
 
 ALONE, SAME = 0.0, 1e9
-SCORE_COLUMNS = ("way", "strength", "mean_crps_days", "brier", "num_outcomes")
+SCORE_COLUMNS = (
+    "way", "strength", "half_life_days", "mean_crps_days", "brier", "num_outcomes",
+)  # fmt: skip
+WAYS: tuple[tuple[str, float | None, bool], ...] = (
+    ("alone", ALONE, False),
+    ("all the same", SAME, False),
+    ("shrunken", None, False),
+    ("all the same, forgets", SAME, True),
+    ("shrunken, forgets", None, True),
+)
+"""Way, its strength (None: chosen on the history) and whether old outcomes fade."""
 
 
 def score_suppliers(
@@ -28,27 +38,27 @@ def score_suppliers(
     Returns
     -------
     tuple
-        One row per way (each supplier alone, all the same, shrunken with the strength that the
-        history itself chose): ``SCORE_COLUMNS``, lower is better; and how reliable the shrunken
-        probability of being on time was.
+        One row per way of ``WAYS``: ``SCORE_COLUMNS``, lower is better; strength and half-life are
+        chosen on the history alone. And how reliable the last way's probability of being on time
+        was.
     """
     before = receipts[receipts["received_at"] <= split_at]
     after = receipts[receipts["received_at"] > split_at]
     on_time = after["late_days"] <= 0
     rows = []
     chance = pd.Series(np.nan, index=after.index)
-    for way, strength in (("alone", ALONE), ("all the same", SAME), ("shrunken", None)):
+    for way, strength, forgets in WAYS:
         fitted = fit_shrunken(
             before["late_days"],
             before["supplier_id"],
             when=before["received_at"],
             strength=strength,
+            forgets=forgets,
         )
-        score = [
-            fitted.crps(s, y) for s, y in zip(after["supplier_id"], after["late_days"], strict=True)
-        ]
+        pairs = after.groupby(["supplier_id", "late_days"]).size()
+        score = np.average([fitted.crps(s, y) for s, y in pairs.index], weights=pairs)
         odds = {name: fitted.below(name, 0.0) for name in after["supplier_id"].unique()}
         chance = after["supplier_id"].map(odds).astype(float)
         brier = float(((chance - on_time) ** 2).mean())
-        rows.append((way, fitted.strength, float(np.mean(score)), brier, len(after)))
+        rows.append((way, fitted.strength, fitted.half_life_days, float(score), brier, len(after)))
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), reliability(chance, on_time)

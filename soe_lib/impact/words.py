@@ -18,6 +18,9 @@ WORDS = {
     "order_pulled_in": "order {} pulled in",
     "late_in_plan": "already late in the plan",
     "no_supply_planned": "no supply planned: counted at the lead time, a setting",
+    "truck_missed": "its truck did not leave ({})",
+    "not_shipped": "the goods are there and have not left",
+    "overdue": "overdue before this week",
     "published_start": "only the published start holds it back: a setting, no shortage",
 }
 """Kinds of cause in words; ``{}`` is the object."""
@@ -67,6 +70,10 @@ def blame_sentence(causes: pd.DataFrame, disruptions: pd.DataFrame, currency: st
         f"Of {total:,.1f} order-days of lateness {in_plan:,.1f} were in the plan before this "
         f"week's disruptions"
     )
+    waits = causes["kind"].isin(["truck_missed", "not_shipped"])
+    if waits.any():
+        there = float(causes.loc[waits, "late_minutes"].sum()) / 1440
+        text += f" and {there:,.1f} are goods that are there but did not leave"
     worst = disruptions[disruptions["late_minutes"] > 0]
     worst = worst.sort_values(["late_minutes", "disruption_id"], ascending=[False, True]).head(3)
     if worst.empty:

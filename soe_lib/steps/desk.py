@@ -218,11 +218,13 @@ class Desk:
             self._say("signature", person_id, content, at)
         return person.role
 
-    def remark(self, person_id: str, passphrase: str, text: str, at: pd.Timestamp) -> None:
-        """Record what a person says for everyone to see."""
+    def remark(
+        self, person_id: str, passphrase: str, text: str, at: pd.Timestamp, *, about: str = ""
+    ) -> None:
+        """Record what a person says for everyone to see; ``about`` names what is meant."""
         self._authenticated(person_id, passphrase)
         self.ledger.add_remark(
-            self.object_id, text, cycle_id=self.cycle_id, said_at=at, person=person_id
+            self.object_id, text, cycle_id=self.cycle_id, said_at=at, person=person_id, about=about
         )
 
     def claim_publication(
@@ -385,5 +387,6 @@ class Desk:
 def _text_of(content: Mapping[str, Any]) -> str:
     for name in ("text", "reason", "scenario", "publication_id"):
         if content.get(name):
-            return str(content[name])
+            about = f"{content['about']} – " if content.get("about") else ""
+            return about + str(content[name])
     return ""

@@ -9,21 +9,25 @@ import pandas as pd
 
 from soe_lib.divergence.facts import facts_of
 from soe_lib.divergence.orders import past_due
+from soe_lib.impact.attainment import Attainment, plan_attainment
 from soe_lib.impact.attribution import attribute, no_causes, no_disruptions
 from soe_lib.impact.birth import shortfall_split
 from soe_lib.impact.functions import by_function, shipments_without_goods
 from soe_lib.impact.noise import known_ratios
 from soe_lib.impact.orders import order_impact, summed_by
-from soe_lib.impact.reference import reference_of
+from soe_lib.impact.reference import Reference, reference_of
 from soe_lib.impact.replay import Replay
 from soe_lib.impact.words import blame_sentence
 from soe_lib.run import Run
 from soe_lib.steps.divergence import CYCLE_DAYS
 from soe_lib.steps.menu import menu_of
-from soe_lib.steps.odds import odds_of
+from soe_lib.steps.odds import noise_of, odds_of, suppliers_of
 from soe_lib.steps.projected import check_same, projection_of
 from soe_lib.tables import TABLES
 from soe_lib.vocabulary import FUNCTIONS
+
+ATTAINMENT_PART = 4
+"""A share of all order lines needs fewer replays than the odds of each: one in so many."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ def assess_impact(run: Run) -> Impact:
 
     Written: ``order_impact``, ``impact_by_customer``, ``impact_by_family``, ``impact_by_clause``,
     ``shipments_without_goods``, ``interventions``, ``order_causes``, ``shortfall_split``,
-    ``disruptions``, ``order_promises``, ``promise_reliability`` and ``function_<role>_rows`` for
-    each function.
+    ``disruptions``, ``order_promises``, ``promise_reliability``, ``plan_attainment`` and
+    ``function_<role>_rows`` for each function.
 
     Parameters
     ----------
@@ -138,6 +142,8 @@ def assess_impact(run: Run) -> Impact:
     replay = projection.replay if projection else None
     causes, disruptions, figures["blame"] = _blamed(run, replay, promises, orders)
     odds = odds_of(run, replay)
+    attained = _attainment(run, replay) if replay else None
+    figures["attainment"] = attained.sentence if attained else ""
     menu = menu_of(run, replay, projection.schedule if projection else None)
     figures.update(odds=odds.sentence, num_outcomes=odds.reliability.num_outcomes)
     tables = {
@@ -154,7 +160,7 @@ def assess_impact(run: Run) -> Impact:
         "shipments_without_goods": shipments,
         **{f"function_{role}_rows": functions[role] for role in FUNCTIONS},
     }
-    run.write(**tables)
+    run.write(**tables, **({"plan_attainment": attained.table()} if attained else {}))
     run.say("impact", {"headline": headline, **figures})
     return _impact(tables, {"headline": headline, **figures})
 
@@ -217,19 +223,72 @@ def _blamed(
     new = pegging[pegging["is_new"].astype(bool)]
     keys = ["order_id", "line_id"]
     is_new = pd.MultiIndex.from_frame(orders[keys]).isin(pd.MultiIndex.from_frame(new[keys]))
-    params, since = run.params.impact, run.as_of - pd.Timedelta(days=CYCLE_DAYS)
-    facts = facts_of(run.tables, run.as_of, run.params, time_zone=run.snapshot.site_time_zone)
+    params = run.params.impact
     found = attribute(
         projection,
         run.tables,
-        reference_of(run.tables, run.as_of, since, known_ratios(facts, since)),
-        orders[[*keys, "late_cost"]].assign(has_new_supply=is_new),
+        _reference(run),
+        orders[[*keys, "late_cost"]].assign(
+            has_new_supply=is_new,
+            departure=_departures(run, orders[keys]),
+            is_late_in_plan=_late_in_plan(run, orders[[*keys, "due_at"]]),
+        ),
         exact_up_to=params.exact_up_to,
         pairs=params.drawn_orders,
         seed=params.seed,
     )
     sentence = blame_sentence(found.causes, found.disruptions, run.snapshot.currency)
     return found.causes, found.disruptions, sentence
+
+
+def _reference(run: Run) -> Reference:
+    """Return the plan of the last cycle, with the rates that were known then."""
+    since = run.as_of - pd.Timedelta(days=CYCLE_DAYS)
+    facts = facts_of(run.tables, run.as_of, run.params, time_zone=run.snapshot.site_time_zone)
+    return reference_of(run.tables, run.as_of, since, known_ratios(facts, since))
+
+
+def _attainment(run: Run, projection: Replay) -> Attainment:
+    """Return the chance that the plan had at the last cycle, with nothing that came later."""
+    params, since = run.params.impact, run.as_of - pd.Timedelta(days=CYCLE_DAYS)
+    return plan_attainment(
+        projection,
+        run.tables,
+        _reference(run),
+        noise_of(run, since),
+        suppliers_of(run, projection),
+        target_pct=run.params.otif.target_pct,
+        replications=params.replications // ATTAINMENT_PART,
+        seed=params.seed,
+    )
+
+
+def _departures(run: Run, lines: pd.DataFrame) -> pd.Series:
+    """Return the late departure of step 1 behind each order line; empty = none."""
+    keys = ["order_id", "line_id"]
+    names = ("divergences", "consequences")
+    every = pd.concat([run.read(name)[["divergence_id", "divergence_type", "object_id"]]
+                       for name in names])  # fmt: skip
+    late = every[every["divergence_type"] == "departure_late"]
+    touched = run.read("divergence_orders").merge(late, on="divergence_id")
+    first = touched.sort_values("object_id", kind="stable").drop_duplicates(keys)
+    found = lines.merge(first[[*keys, "object_id"]], on=keys, how="left")["object_id"]
+    return found.fillna("").astype("str").set_axis(lines.index)
+
+
+def _late_in_plan(run: Run, lines: pd.DataFrame) -> pd.Series:
+    """Return whether the published schedule itself ends the lots of a line after its promise."""
+    keys = ["order_id", "line_id"]
+    work = run.read("projected_operations")
+    name = work["wo_id"] + "/" + work["split_no"].astype("str")
+    ends = work["published_end_at"].groupby(name).max().rename("planned_at")
+    pegging = run.read("projected_pegging")
+    lots = pegging[pegging["supply_type"] == "lot"].merge(
+        ends, left_on="supply_id", right_index=True
+    )
+    planned = lots.groupby(keys)["planned_at"].max().reset_index()
+    found = lines.merge(planned, on=keys, how="left")
+    return (found["planned_at"] > found["due_at"]).set_axis(lines.index)
 
 
 def _past_due(run: Run) -> pd.DataFrame:

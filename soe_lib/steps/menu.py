@@ -119,7 +119,16 @@ def _priced(rows: pd.DataFrame, levers: Sequence[Lever], projection: Replay) -> 
         h * price.get(lever.resource_id, 0.0) if isinstance(lever, Overtime) else cost
         for lever, h, cost in zip(levers, hours, rows["cost"], strict=True)
     ]
-    return rows.assign(cost=full, hours=hours)
+    return rows.assign(cost=full, hours=hours, detail=[_detail(lever) for lever in levers])
+
+
+def _detail(lever: Lever) -> str:
+    """Say which item a purchase brings and how much earlier it can come."""
+    if not isinstance(lever, Expedite):
+        return ""
+    days = (lever.old_date - lever.new_date).days
+    many = "1 day" if days == 1 else f"{days} days"
+    return f" ({lever.item_id}), {many} earlier: {lever.new_date:%d %b}"
 
 
 def _together(rows: pd.DataFrame) -> pd.DataFrame:
@@ -127,15 +136,18 @@ def _together(rows: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         return rows
     found = rows.groupby(["lever", "object_id"], as_index=False, sort=True).agg(
-        hours=("hours", "sum"), cost=("cost", "sum"), act_by_at=("act_by_at", "min")
+        hours=("hours", "sum"),
+        cost=("cost", "sum"),
+        act_by_at=("act_by_at", "min"),
+        detail=("detail", "first"),
     )
     texts = [
-        f"up to {hours:.0f} h of overtime on {name}" if hours > 0 else f"{lever} {name}"
-        for lever, name, hours in zip(
-            found["lever"], found["object_id"], found["hours"], strict=True
+        f"up to {hours:.0f} h of overtime on {name}" if hours > 0 else f"{lever} {name}{detail}"
+        for lever, name, hours, detail in zip(
+            found["lever"], found["object_id"], found["hours"], found["detail"], strict=True
         )
     ]
-    return found.drop(columns=["hours"]).assign(what=pd.Series(texts, dtype="str"))
+    return found.drop(columns=["hours", "detail"]).assign(what=pd.Series(texts, dtype="str"))
 
 
 def _routes(run: Run, projection: Replay) -> dict[tuple[str, int], list[str]]:

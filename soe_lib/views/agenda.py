@@ -8,6 +8,7 @@ from html import escape
 from soe_lib.decision.governance import Governance
 from soe_lib.run import Run
 from soe_lib.steps.desk import Desk, Standing
+from soe_lib.views.blocks import Sentences, as_html
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,18 @@ def agenda_html(items: tuple[Item, ...], *, base_url: str = "") -> str:
         for item in items
     )
     return f'<nav class="soe-agenda" aria-label="Agenda">{cards}</nav>'
+
+
+def remarks_html(desk: Desk) -> str:
+    """Return the remarks of the cycle, newest first, escaped; what each is about stands before."""
+    acts = desk.standing().acts
+    said = acts[acts["act"] == "remark"].iloc[::-1]
+    names = {person.person_id: person.name for person in desk.governance.people}
+    rows = tuple(
+        f"{names.get(str(who), str(who))}, {at:%d %b %H:%M} UTC: {text}"
+        for at, who, text in zip(said["said_at"], said["person_id"], said["text"], strict=True)
+    )
+    return as_html(Sentences("Remarks of this cycle", rows, if_none="none yet."))
 
 
 def acts_html(desk: Desk, standing: Standing) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from soe_lib.charts import (
@@ -15,6 +17,7 @@ from soe_lib.views.blocks import (
     Facts,
     Grid,
     Headline,
+    Live,
     Note,
     Picture,
     Sentences,
@@ -34,7 +37,7 @@ from soe_lib.views.divergence_parts import (
 )
 from soe_lib.views.facts_of_run import day, plural
 from soe_lib.views.page import Page, blockers, currency_of
-from soe_lib.views.short_words import by_when, short_day, with_tier
+from soe_lib.views.short_words import by_when, short_day, with_decimals, with_tier
 
 DEAREST = 3
 ROWS = 12
@@ -56,7 +59,7 @@ def divergence_page(run: Run, found: Found) -> Page:
     -------
     Mapping
         Blocks under ``blockers``, ``headline``, ``tiles``, ``orders``, ``resources``,
-        ``material``, ``demand``, ``all``, ``off``.
+        ``material``, ``demand``, ``all``, ``explore`` (filters and rows, live only), ``off``.
 
     Examples
     --------
@@ -72,8 +75,15 @@ def divergence_page(run: Run, found: Found) -> Page:
         "material": material_part(run, found),
         "demand": demand_part(run, found),
         "all": _all(run, found),
+        "explore": [Live(lambda: _workbench(run, found))],
         "off": _off(found),
     }
+
+
+def _workbench(run: Run, found: Found) -> Any:
+    from soe_lib.views.live.workbench import Workbench
+
+    return Workbench(run, found).widget
 
 
 def _tone(found: Found) -> Tone:
@@ -211,7 +221,13 @@ def _orders(run: Run, found: Found) -> list[Block]:
     if found.projection is None:
         title = f"{count} past due today; when they will leave is not known without a schedule"
     return [
-        Grid(_order_rows(run, found), title=title, table="orders_in_jeopardy", rows=ROWS),
+        Grid(
+            _order_rows(run, found),
+            title=title,
+            table="orders_in_jeopardy",
+            rows=ROWS,
+            right=("days late",),
+        ),
         *picture,
     ]
 
@@ -229,7 +245,7 @@ def _order_rows(run: Run, found: Found) -> pd.DataFrame:
     )
     if found.projection is not None:
         shown["projected"] = [short_day(at, run) or "no supply" for at in orders["promised_at"]]
-    shown["days late"] = orders["lateness_days"].round(1)
+    shown["days late"] = with_decimals(orders["lateness_days"])
     if orders["late_cost"].notna().any():
         shown[f"cost {currency_of(run)}".strip()] = orders["late_cost"].round(0)
     shown["why"] = orders["why"]

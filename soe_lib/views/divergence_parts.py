@@ -9,7 +9,7 @@ from soe_lib.run import Run
 from soe_lib.steps.divergence import Found
 from soe_lib.views.blocks import Block, Facts, Grid, Note, Picture
 from soe_lib.views.page import currency_of
-from soe_lib.views.short_words import HARD_SPACE, by_when, short_day
+from soe_lib.views.short_words import HARD_SPACE, by_when, short_day, with_decimals
 
 ROWS = 12
 CURVES = 3
@@ -30,7 +30,7 @@ def resources_part(run: Run, found: Found) -> list[Block]:
             "work h": over["load_hours"].round(0),
             "open h": over["available_hours"].round(0),
             "load %": over["load_pct"].round(0),
-            "too much h": over["overload_hours"].round(1),
+            "too much h": with_decimals(over["overload_hours"]),
         }
     )
     own = found.divergences[
@@ -45,6 +45,7 @@ def resources_part(run: Run, found: Found) -> list[Block]:
             title=f"Weeks above {limit:g} % of the open hours",
             table="resource_load",
             rows=8,
+            right=("too much h",),
             if_none=f"no resource has a week above {limit:g} %.",
         ),
         Grid(
@@ -161,7 +162,7 @@ def divergence_rows(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     """Return divergences as people read them: what, who owns it, until when, late orders, money."""
     first = rows["sentence"].str.slice(0, 1).str.upper()
     shown = pd.DataFrame({"what": first + rows["sentence"].str.slice(1)})
-    shown["owner"] = rows["owner_role"].str.replace("_", " ")
+    shown["owned by"] = rows["owner_role"].str.replace("_", " ")
     shown["act by"] = [by_when(at, run) for at in rows["act_by_at"]]
     shown["late orders"] = rows["num_orders"].round(0)
     if currency_of(run):

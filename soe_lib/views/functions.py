@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,9 @@ from soe_lib.impact import QUESTIONS
 from soe_lib.run import Run
 from soe_lib.views.blocks import Block, Facts, Grid, Headline, Sentences, Tile, Tone, money, tiles
 from soe_lib.views.facts_of_run import day, flag, moment, number, plural, rows_of
+from soe_lib.views.function_answers import answer_of
 from soe_lib.views.page import blockers, currency_of
+from soe_lib.views.short_words import by_when
 from soe_lib.vocabulary import FUNCTIONS
 
 ORDER_ROLES = ("customer_service", "finance")
@@ -59,15 +63,15 @@ def _page(run: Run, function: str) -> list[Block]:
     tasks = rows_of(run, "commitments", "function", "due_at", "text")
     tasks = tasks[tasks["function"] == function].sort_values("due_at", kind="stable")
     blocks: list[Block] = [
-        blockers(run),
+        replace(blockers(run), folded=True),
         _headline(run, function, own, tasks),
         Facts("", (("Your question", QUESTIONS[function]),)),
         _numbers(run, function, own, tasks),
     ]
     if function in ORDER_ROLES:
         blocks.append(_own_rows(run, function))
-    blocks += [_commitments(run, tasks), _own_divergences(run, function, own)]
-    return blocks
+    owned = _own_divergences(run, function, own)
+    return [*blocks, *answer_of(run, function), owned, _commitments(run, tasks)]
 
 
 def _commitments(run: Run, tasks: pd.DataFrame) -> Grid:
@@ -75,7 +79,7 @@ def _commitments(run: Run, tasks: pd.DataFrame) -> Grid:
         {
             "due": [moment(at, run) for at in tasks["due_at"]],
             "what": tasks["text"].to_numpy(),
-            f"money {currency_of(run)}".strip(): tasks.get("money", np.nan),
+            f"money {currency_of(run)}".strip(): _whole(tasks.get("money")),
         }
     )
     return Grid(
@@ -94,18 +98,28 @@ def _own_divergences(run: Run, function: str, own: pd.DataFrame) -> Grid:
         table, rows = ("divergences" if run.has("divergences") else "", own)
     shown = pd.DataFrame(
         {
-            "what": rows["sentence"].to_numpy(),
+            "what": [text[:1].upper() + text[1:] for text in rows["sentence"]],
             "order lines": rows.get("num_orders", np.nan),
-            f"at risk {currency_of(run)}".strip(): rows.get("money_at_risk", np.nan),
-            "act by": [moment(at, run) for at in rows.get("act_by_at", [""] * len(rows))],
+            f"at risk {currency_of(run)}".strip(): _whole(rows.get("money_at_risk")),
+            "act by": [by_when(at, run) for at in rows.get("act_by_at", [None] * len(rows))],
         }
     )
+    title = "Divergences you own"
+    if function == "logistics" and len(rows) > len(own):
+        title = "Shipments that leave without goods, and divergences you own"
     return Grid(
         shown.dropna(axis="columns", how="all"),
-        title="Divergences you own",
+        title=title,
         table=table,
         if_none="none this week.",
     )
+
+
+def _whole(values: pd.Series | None) -> pd.Series | float:
+    """Return money without cents; empty where there is none, so that no column of 0 stands."""
+    if values is None or not (values.astype(float).fillna(0.0).abs() >= 0.5).any():
+        return np.nan
+    return values.astype(float).round(0)
 
 
 def _headline(run: Run, function: str, own: pd.DataFrame, tasks: pd.DataFrame) -> Headline:
@@ -143,8 +157,16 @@ def _numbers(run: Run, function: str, own: pd.DataFrame, tasks: pd.DataFrame) ->
             "bad" if len(late) else "good",
         )
     )
+    ships = rows_of(run, "shipments_without_goods", "shipment_id", "num_late_lines")
+    leave = Tile(
+        "Shipments without their goods",
+        f"{len(ships):,}",
+        f"{int(ships['num_late_lines'].fillna(0).sum()):,} order lines stay behind",
+        "bad" if len(ships) else "good",
+    )
     return tiles(
         hurt,
+        leave if function == "logistics" and run.has("shipments_without_goods") else None,
         Tile("Divergences", f"{len(own):,}", _types(own), "warn" if len(own) else "good"),
         Tile("Money at risk in them", money(number(own, "money_at_risk"), currency)),
         Tile("Commitments", f"{len(tasks):,}", f"{len(soon):,} due within 24 h"),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from soe_lib.charts import plot_counts
 from soe_lib.impact import QUESTIONS
+from soe_lib.impact.words import line_sentences
 from soe_lib.run import Run
 from soe_lib.steps.impact import Impact
 from soe_lib.views.blocks import (
@@ -25,12 +26,14 @@ from soe_lib.views.blocks import (
 from soe_lib.views.facts_of_run import plural, rows_of
 from soe_lib.views.impact_blame import blame_blocks, menu_blocks, odds_blocks
 from soe_lib.views.page import Page, currency_of
-from soe_lib.views.short_words import by_when, short_day, with_tier
+from soe_lib.views.short_words import by_when, short_day, with_decimals, with_tier
 from soe_lib.vocabulary import FUNCTIONS
 
 ROWS = 12
 FEW = 6
 BARS = 12
+DAYS = ("mean days late", "worst", "worst days")
+"""Columns of text that stand at the right like numbers."""
 _TITLES = {function: function.replace("_", " ").capitalize() for function in FUNCTIONS}
 
 
@@ -134,6 +137,7 @@ def _orders(run: Run, impact: Impact) -> list[Block]:
     why = rows_of(run, "orders_in_jeopardy", "order_id", "line_id", "why", "item_name")
     why = why[["order_id", "line_id", "why", "item_name"]]
     rows = late.merge(why, on=["order_id", "line_id"], how="left")
+    rows = rows.merge(line_sentences(impact.causes, 1), on=["order_id", "line_id"], how="left")
     currency = currency_of(run)
     shown = pd.DataFrame(
         {
@@ -146,14 +150,16 @@ def _orders(run: Run, impact: Impact) -> list[Block]:
     )
     if impact.is_projected:
         shown["projected"] = [short_day(at, run) or "no supply" for at in rows["promised_at"]]
-    shown["days late"] = rows["tardiness_days"].round(1)
+    shown["days late"] = with_decimals(rows["tardiness_days"])
     if _has_money(run, impact):
         shown[f"cost {currency}"] = rows["late_cost"].round(0)
         shown["by the clause"] = rows["price_source"].where(
             rows["penalty_type"] != "none", "no clause"
         )
         shown[f"margin {currency}"] = rows["margin_at_risk"].round(0)
-    if rows["why"].notna().any():
+    if len(impact.causes):  # the same shares as below: one story on a page
+        shown["mostly because of"] = rows["blame"].fillna("")
+    elif rows["why"].notna().any():
         shown["why"] = rows["why"].fillna("inside the tolerance of step 1")
     blocks: list[Block] = [
         Grid(
@@ -161,13 +167,14 @@ def _orders(run: Run, impact: Impact) -> list[Block]:
             title=f"{plural(len(late), 'late order line')}, dearest first",
             table="order_impact",
             rows=ROWS,
+            right=("days late",),
             if_none="no open order line is late.",
         )
     ]
     if _has_money(run, impact):
         clauses = impact.clauses[impact.clauses["late_cost"] > 0]
         blocks.append(Grid(_clause_rows(clauses, currency), title="By clause",
-                           table="impact_by_clause", rows=8))  # fmt: skip
+                           table="impact_by_clause", rows=8, right=DAYS))  # fmt: skip
         params = run.params.money
         blocks.append(
             Note(
@@ -186,7 +193,7 @@ def _clause_rows(clauses: pd.DataFrame, currency: str) -> pd.DataFrame:
             "clause": clauses["price_source"],
             "open lines": clauses["num_lines"],
             "late lines": clauses["num_late_lines"],
-            "mean days late": clauses["tardiness_days"].round(1),
+            "mean days late": with_decimals(clauses["tardiness_days"]),
             f"cost {currency}": clauses["late_cost"].round(0),
             f"margin {currency}": clauses["margin_at_risk"].round(0),
         }
@@ -212,14 +219,15 @@ def _summed(run: Run, impact: Impact, what: str) -> list[Block]:
             what: hurt[key],
             "late lines": hurt["num_late_lines"],
             "of open": hurt["num_lines"],
-            "mean days late": hurt["tardiness_days"].round(1),
-            "worst": hurt["worst_days"].round(1),
+            "mean days late": with_decimals(hurt["tardiness_days"]),
+            "worst": with_decimals(hurt["worst_days"]),
         }
     )
     if priced:
         shown[f"cost {currency}"] = hurt["late_cost"].round(0)
         shown[f"margin {currency}"] = hurt["margin_at_risk"].round(0)
-    return [Picture(picture, table), Grid(shown, table=table, rows=FEW, if_none="nobody is hurt.")]
+    grid = Grid(shown, table=table, rows=FEW, if_none="nobody is hurt.", right=DAYS)
+    return [Picture(picture, table), grid]
 
 
 def _function(run: Run, impact: Impact, name: str) -> list[Block]:
@@ -237,6 +245,7 @@ def _function(run: Run, impact: Impact, name: str) -> list[Block]:
             table=f"function_{name}_rows",
             rows=FEW,
             if_none=none,
+            right=DAYS,
         ),
         Sentences(f"{_TITLES[name]} answers", (QUESTIONS[name],)),
     ]
@@ -295,7 +304,7 @@ def _customer_service(run: Run, impact: Impact, name: str) -> tuple[pd.DataFrame
             "late lines": ordered["lines"],
             "orders": ordered["orders"],
             "first promise that breaks": [short_day(at, run) for at in ordered["first"]],
-            "worst days": ordered["worst"].round(1),
+            "worst days": with_decimals(ordered["worst"]),
         }
     )
     if _has_money(run, impact):

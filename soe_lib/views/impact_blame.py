@@ -7,13 +7,19 @@ import pandas as pd
 from soe_lib.impact.words import cause_words, line_sentences
 from soe_lib.run import Run
 from soe_lib.steps.impact import Impact
-from soe_lib.views.blocks import Block, Grid, Note, Sentences
+from soe_lib.steps.odds import shown_chance
+from soe_lib.views.blocks import Block, Grid, Note, Sentences, format_number
 from soe_lib.views.facts_of_run import plural
 from soe_lib.views.page import currency_of
-from soe_lib.views.short_words import by_when, short_day
+from soe_lib.views.short_words import by_when, short_day, with_decimals
 
 ROWS = 12
 KEYS = ["order_id", "line_id"]
+_UNITS = {"uom": "units"}
+DAYS = ("days, all lines", "days late", "+/- days", "days late, mean")
+"""Columns of text that stand at the right like numbers."""
+OF_EACH = 4
+"""Levers of each kind that the menu shows."""
 SURE = 0.95
 """Promises below this probability are shown."""
 
@@ -27,6 +33,7 @@ def blame_blocks(run: Run, impact: Impact) -> list[Block]:
     return [
         *blocks,
         _blocks(run, impact),
+        Note(str(run.words("impact").get("attainment", ""))),
         _disruptions(run, impact),
         _lines(run, impact),
         _how(run, impact),
@@ -40,13 +47,15 @@ def _blocks(run: Run, impact: Impact) -> Grid:
         {
             "block": rows["block"],
             "lines later": rows["num_lines"],
-            "days, all lines": rows["late_days"].round(1),
+            "days, all lines": with_decimals(rows["late_days"]),
             "share %": rows["share_pct"].round(0),
         }
     )
     if currency and impact.total_late_cost > 0:
         shown[f"cost {currency}"] = rows["late_cost"].round(0)
-    return Grid(shown, title="Was the plan ever feasible?", table="shortfall_split", rows=4)
+    return Grid(
+        shown, title="Was the plan ever feasible?", table="shortfall_split", rows=4, right=DAYS
+    )
 
 
 def _disruptions(run: Run, impact: Impact) -> Grid:
@@ -57,9 +66,12 @@ def _disruptions(run: Run, impact: Impact) -> Grid:
         {
             "disruption": cause_words(rows),
             "answers": rows["function"].str.replace("_", " "),
-            "size": rows["size"].round(1).astype("str") + " " + rows["unit"],
+            "size": [
+                f"{format_number(round(float(size), 1))} {_UNITS.get(unit, unit)}"
+                for size, unit in zip(rows["size"], rows["unit"], strict=True)
+            ],
             "lines later": rows["num_lines"],
-            "days, all lines": (rows["late_minutes"] / 1440).round(1),
+            "days, all lines": with_decimals(rows["late_minutes"] / 1440),
         }
     )
     if currency and impact.total_late_cost > 0:
@@ -69,6 +81,7 @@ def _disruptions(run: Run, impact: Impact) -> Grid:
         title=f"{plural(len(shown), 'disruption')} of the week that make order lines later",
         table="disruptions",
         rows=8,
+        right=DAYS,
         if_none="no disruption of the week makes a line later.",
     )
 
@@ -83,14 +96,16 @@ def _lines(run: Run, impact: Impact) -> Grid:
         {
             "order line": rows["order_id"] + "/" + rows["line_id"],
             "customer": rows["customer_id"],
-            "days late": rows["tardiness_days"].round(1),
+            "days late": with_decimals(rows["tardiness_days"]),
             "because of": rows["blame"],
         }
     )
     if currency and impact.total_late_cost > 0:
         shown[f"cost {currency}"] = rows["late_cost"].round(0)
-    shown["+/- days"] = (rows["standard_error_minutes"] / 1440).round(2)
-    return Grid(shown, title="Whom to blame, line by line", table="order_causes", rows=ROWS)
+    shown["+/- days"] = with_decimals(rows["standard_error_minutes"] / 1440, 2)
+    return Grid(
+        shown, title="Whom to blame, line by line", table="order_causes", rows=ROWS, right=DAYS
+    )
 
 
 def _how(run: Run, impact: Impact) -> Note:
@@ -117,8 +132,9 @@ def odds_blocks(run: Run, impact: Impact) -> list[Block]:
     said = str(run.words("impact").get("odds", ""))
     confidence = f"{run.params.impact.confidence_pct:g} %"
     unsure = impact.promises[impact.promises["is_on_time_by_date"]]
-    unsure = unsure[unsure["p_on_time"] < SURE]
-    unsure = unsure.sort_values(["p_on_time", *KEYS], kind="stable")
+    unsure = unsure.assign(chance=shown_chance(unsure))
+    unsure = unsure[unsure["chance"] < SURE]
+    unsure = unsure.sort_values(["chance", *KEYS], kind="stable")
     customers = impact.orders[[*KEYS, "customer_id"]]
     rows = unsure.merge(customers, on=KEYS, how="left")
     shown = pd.DataFrame(
@@ -127,9 +143,9 @@ def odds_blocks(run: Run, impact: Impact) -> list[Block]:
             "customer": rows["customer_id"],
             "item": rows["item_id"],
             "promised": [short_day(at, run) for at in rows["due_at"]],
-            "kept with %": (100 * rows["p_on_time"]).round(0),
+            "kept with %": (100 * rows["chance"]).round(0),
             f"{confidence} sure by": [short_day(at, run) for at in rows["sure_at"]],
-            "days late, mean": rows["expected_late_days"].round(2),
+            "days late, mean": with_decimals(rows["expected_late_days"], 2),
         }
     )
     blocks: list[Block] = [Sentences("How sure", (said,))] if said else []
@@ -139,6 +155,7 @@ def odds_blocks(run: Run, impact: Impact) -> list[Block]:
             title=f"{plural(len(shown), 'promise')} that the projected date keeps, but not surely",
             table="order_promises",
             rows=ROWS,
+            right=DAYS,
             if_none="every promise that the projected date keeps is kept in 95 % of the replays.",
         )
     )
@@ -158,9 +175,15 @@ def menu_blocks(run: Run, impact: Impact) -> list[Block]:
     """Return what can still be done, the lever that expires first first."""
     if impact.menu.empty:
         return []
-    levers = impact.menu.drop_duplicates(["lever", "object_id"])
-    levers = levers.sort_values(
-        ["act_by_at", "num_lines", "object_id"], ascending=[True, False, True], kind="stable"
+    every = impact.menu.drop_duplicates(["lever", "object_id"])
+    most = every.sort_values(["num_lines", "act_by_at", "object_id"], ascending=[False, True, True],
+                             kind="stable")  # fmt: skip
+    levers = (
+        most.groupby("lever", sort=False)
+        .head(OF_EACH)
+        .sort_values(
+            ["act_by_at", "num_lines", "object_id"], ascending=[True, False, True], kind="stable"
+        )
     )
     shown = pd.DataFrame(
         {
@@ -174,10 +197,10 @@ def menu_blocks(run: Run, impact: Impact) -> list[Block]:
     return [
         Grid(
             shown,
-            title=f"The menu: {plural(len(levers), 'lever')} that reach a late line, first to "
-            "expire first",
+            title=f"The menu: {plural(len(every), 'lever')} that reach a late line; of each kind "
+            f"the {OF_EACH} that reach most, first to expire first",
             table="interventions",
-            rows=ROWS,
+            rows=len(levers),
         ),
         Note(
             "A lever here exists and reaches work, material or lots of the line; whether it pays "

@@ -28,3 +28,8 @@ def with_tier(rows: pd.DataFrame) -> pd.Series:
     names = rows["customer_id"].fillna("?").astype("str")
     tiers = f"{HARD_SPACE}(" + rows["customer_tier"].astype("str") + ")"
     return names + tiers.where(rows["customer_tier"].notna(), "")
+
+
+def with_decimals(values: pd.Series, count: int = 1) -> pd.Series:
+    """Return numbers as text, all with as many decimals, so that a column can be read down."""
+    return values.map(lambda v: "–" if pd.isna(v) else f"{v:,.{count}f}").astype("str")

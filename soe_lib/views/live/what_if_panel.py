@@ -10,9 +10,13 @@ import ipywidgets as widgets
 import pandas as pd
 
 from soe_lib.charts import plot_gantt, plot_scenario_costs
-from soe_lib.run import Run
+from soe_lib.decision.governance import load_governance
+from soe_lib.ledger import Ledger
+from soe_lib.run import Run, project_root
 from soe_lib.scenario.custom import Choice
+from soe_lib.steps.desk import Desk
 from soe_lib.steps.live import live_run, next_name
+from soe_lib.views.agenda import remarks_html
 from soe_lib.views.gantt_rows import gantt_rows
 from soe_lib.views.live import jobs
 from soe_lib.views.live.comparison import comparison_html
@@ -53,6 +57,11 @@ class WhatIfPanel:
         self.message = Message()
         self.heartbeat = widgets.HTML()
         self.heartbeat.add_class("soe-heartbeat")
+        governance = load_governance(project_root() / "params" / "governance.yaml")
+        self.desk = Desk(Ledger.default(run.workspace), governance, run.cycle_id, run.source_name)
+        self.remarks = widgets.HTML()
+        self.remarks.add_class("soe-remarks")
+        self._heard = -1
         self._build_controls()
         self._build_views()
         left = widgets.VBox(self.controls, layout=widgets.Layout(width="340px", flex="0 0 340px"))
@@ -108,6 +117,7 @@ class WhatIfPanel:
             self.bar,
             self.doing,
             self.message.widget,
+            self.remarks,
             self.heartbeat,
         ]
 
@@ -143,6 +153,9 @@ class WhatIfPanel:
             self._hear(report)
         if self.run.scenario_names() != self._known:
             self.refresh()
+        number = self.desk.ledger.newest_number()
+        if number != self._heard:
+            self.remarks.value, self._heard = remarks_html(self.desk), number
 
     def refresh(self) -> None:
         """Draw the comparison again from the run and the meeting's scenarios."""
