@@ -22,7 +22,7 @@ from soe_lib.scenario.costs import (
 )
 from soe_lib.scenario.difference import moved_operations, moves_summary
 from soe_lib.scenario.fences import with_zone
-from soe_lib.scenario.levers import Lever, Split, pulled_rows
+from soe_lib.scenario.levers import Lever, RushOrder, Split, pulled_rows
 from soe_lib.scenario.orders import LINE_KEY
 from soe_lib.scenario.published import table_or_empty
 from soe_lib.schedule import Problem, Schedule, overtime_used, right_shift, verify
@@ -71,6 +71,10 @@ class Result:
         Levers that were tried.
     frontier
         Rows of ``repair.FRONTIER_SHAPE``: repairs one after the other; no rows for a search.
+    rush
+        Rows of ``rush.RUSH_SHAPE``: the places that were tried for an order that is put in.
+    displaced
+        Rows of ``rush.DISPLACED_SHAPE``: whom that order delays or brings forward.
     """
 
     scenario: Scenario
@@ -87,6 +91,8 @@ class Result:
     same_as: str = ""
     num_offered: int = 0
     frontier: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rush: pd.DataFrame = field(default_factory=pd.DataFrame)
+    displaced: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def total_cost(self) -> float:
@@ -136,7 +142,9 @@ def measured(
     money = context.prices.money
     operations = with_published_start(schedule.operations, _published(start.problem, start))
     schedule = replace(schedule, operations=operations)
-    orders = order_impact(schedule.promises, start.open_tables, params.money)
+    rush = [lever for lever in levers if isinstance(lever, RushOrder)]
+    is_put_in = schedule.promises["order_id"].isin([lever.order_id for lever in rush])
+    orders = order_impact(schedule.promises[~is_put_in], start.open_tables, params.money)
     moves = moved_operations(
         start.do_nothing.operations, operations, tolerance_minutes=MOVE_TOLERANCE_MINUTES
     )
@@ -163,6 +171,7 @@ def measured(
         "changeover_cost": float(changed["cost"].sum()),
         "holding_cost": held_lots(schedule.pegging, schedule.promises, tables, money),
         "change_cost": float(moves["change_cost"].sum()),
+        "put_in_margin": _margin(rush, schedule.promises[is_put_in]),
     }
     measures["total_cost"] = float(sum(measures[term] for term in TERMS))
     return Result(
@@ -178,6 +187,12 @@ def measured(
         pulled,
         measures,
     )
+
+
+def _margin(rush: Sequence[RushOrder], promises: pd.DataFrame) -> float:
+    """Margin that orders put in bring, as a negative cost; none for one that nothing covers."""
+    covered = set(promises.loc[promises["is_covered"].astype(bool), "order_id"])
+    return 0.0 - float(sum(lever.margin for lever in rush if lever.order_id in covered))
 
 
 def _published(problem: Problem, start: Start) -> pd.DataFrame:

@@ -1,0 +1,362 @@
+"""
+Capable-to-promise: when an order that nobody has yet could be there, and who would pay for it.
+
+The order is put into a schedule at several places behind the frozen zone; everything else keeps
+its sequence and is pushed. With and without it the same policy replays the same schedule, so that
+whatever differs is the order's doing (M13: who hurts whom). What stock and planned work do not
+cover gets work orders of its own, through every level that is made in house; what is bought waits
+for its lead time. Taking the lever away is taking its rows away: the plan is as it was, bit for
+bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from soe_lib.scenario.apply import problem_with
+from soe_lib.scenario.context import OPERATION_KEY, Context, as_published
+from soe_lib.scenario.displaced import displaced_lines
+from soe_lib.scenario.fences import fence_end
+from soe_lib.scenario.levers import Lever, RushOrder
+from soe_lib.scenario.published import table_or_empty
+from soe_lib.scenario.result import Result, Start, measured, priced, verified
+from soe_lib.scenario.typed_levers import RUSH_POLICIES
+from soe_lib.scenario.typed_tables import work_orders_of
+from soe_lib.schedule import Problem, Schedule, right_shift
+from soe_lib.schedule.netting import rounded
+
+PLACES = 4
+"""Places between the end of the frozen zone and the end of all work that are tried."""
+VARIANTS = 2
+"""Alternate resources that are tried, the preferred one first."""
+MOST_LEVELS = 12
+TINY = 1e-6
+RUSH_SHAPE = {
+    "order_id": "str",
+    "item_id": "str",
+    "qty": "float64",
+    "policy": "str",
+    "wanted_date": "datetime64[us]",
+    "promised_at": "datetime64[us, UTC]",
+    "days_after_wanted": "float64",
+    "num_later": "int64",
+    "num_newly_late": "int64",
+    "displaced_days": "float64",
+    "others_late_cost": "float64",
+    "other_cost": "float64",
+    "margin": "float64",
+    "net_margin": "float64",
+    "is_taken": "bool",
+}
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An order at one place of a schedule: the result, and whom it displaces."""
+
+    result: Result
+    displaced: pd.DataFrame
+    promised_at: pd.Timestamp
+    own_cost: float
+
+    @property
+    def num_newly_late(self) -> int:
+        """Order lines that were in time and are late now."""
+        return int(self.displaced["is_newly_late"].sum())
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether no other order line is late that was not, or later than it was."""
+        return not (self.displaced["cost_change"] > 0.005).any() and not self.num_newly_late
+
+
+def planned(lever: RushOrder, start: Start) -> RushOrder:
+    """
+    Return the order with the work that must be made for it.
+
+    Through every level of the bills of material: what it lacks beyond stock, receipts and open
+    work that nobody else needs, at least a lot minimum, in whole multiples, cut at the maximum.
+
+    Raises
+    ------
+    ValueError
+        When it is wanted before the snapshot or beyond the horizon, or the feed has no such item.
+    """
+    context = start.context
+    day = lever.wanted_date.tz_localize(context.site_time_zone) + pd.Timedelta(days=1)
+    if not context.as_of < day <= context.horizon_end_at:
+        last = context.horizon_end_at.tz_convert(context.site_time_zone)
+        raise ValueError(f"the order must be wanted between today and {last:%d %b %Y}")
+    before = _balance(start.problem)
+    wanted = replace(lever, lots=())
+    if start.problem.is_planning:  # the engine makes lots for whatever is open
+        return wanted
+    for _ in range(MOST_LEVELS):
+        problem = problem_with(context, [wanted])
+        own = _balance(problem)
+        lacking = _lacking(own, before, problem)
+        if not lacking:
+            break
+        lots = [lot for item, qty in lacking for lot in _lots(problem, item, qty)]
+        wanted = replace(wanted, lots=(*wanted.lots, *lots))
+    return wanted
+
+
+def accepted(base: Result, lever: RushOrder, start: Start, progress: Progress) -> Result:
+    """
+    Put an order into the schedule of a result.
+
+    Parameters
+    ----------
+    base
+        The schedule without the order: doing nothing, or a scenario's.
+    lever
+        The order, with its work (:func:`planned`).
+    start
+        Snapshot, problem and doing nothing.
+    progress
+        Called with the share done and what is being done.
+
+    Returns
+    -------
+    Result
+        Verified, at the place of ``lever.policy``; ``rush`` has a row per policy, ``displaced``
+        a row per order line that is served at another instant than without the order. The order's
+        own lateness counts in the choice of the place, not in the measures: it is not promised
+        before the customer has agreed.
+    """
+    levers = (*base.levers, lever)
+    problem = problem_with(start.context, levers, start.problem)
+    kept = base.schedule.operations
+    kept = kept[~kept["is_planned"].astype(bool)]
+    without = _measured(base, base.problem, kept, base.levers, start)
+    rows = _own_operations(problem, lever)
+    tried: list[Tried] = []
+    places = _places(rows, kept, lever, start.context) if len(rows) else []
+    total = max(1, len(places))
+    for number, placed in enumerate(places):
+        progress(0.5 + 0.3 * number / total, f"place {number + 1} of {total} for the order")
+        tried.append(_at(base, kept, problem, levers, placed, lever, without, start))
+    if not places:  # stock and planned work reach: there is nothing to place
+        empty = kept.head(0)
+        tried.append(_at(base, kept, problem, levers, empty, lever, without, start))
+    chosen = {name: _best(name, tried) for name in RUSH_POLICIES}
+    taken = chosen[lever.policy]
+    found = verified(taken.result)
+    return replace(
+        found,
+        same_as="",
+        num_offered=base.num_offered,
+        pulled=priced(levers, found.overtime, start.context.site_time_zone),
+        rush=_quotes(chosen, lever, without, start.context.site_time_zone),
+        displaced=taken.displaced,
+    )
+
+
+def _balance(problem: Problem) -> dict[str, float]:
+    """What is left of each item when everything known has come and everyone has taken theirs."""
+    left = problem.on_hand.astype(float).copy()
+    np.add.at(left, problem.supply_item, problem.supply_qty)
+    np.add.at(left, problem.lot_item, problem.lot_qty)
+    np.subtract.at(left, problem.demand_item, problem.demand_qty)
+    np.subtract.at(left, problem.need_item, problem.need_qty)
+    return dict(zip(problem.item_ids, left.tolist(), strict=True))
+
+
+def _lacking(
+    own: dict[str, float], before: dict[str, float], problem: Problem
+) -> list[tuple[str, float]]:
+    """Items made in house of which more is missing than was missing without the order."""
+    has_routing = np.diff(problem.recipes.offset) > 0
+    made = dict(zip(problem.item_ids, has_routing.tolist(), strict=True))
+    found = []
+    for item, left in own.items():
+        allowed = min(before.get(item, 0.0), 0.0)
+        if made[item] and left < allowed - TINY:
+            found.append((item, allowed - left))
+    return found
+
+
+def _lots(problem: Problem, item: str, qty: float) -> list[tuple[str, float]]:
+    place = problem.item_ids.index(item)
+    most = float(problem.item_lot_max[place])
+    parts = []
+    while qty > TINY:
+        part = rounded(problem, place, min(qty, most))
+        parts.append((item, part))
+        qty -= part
+    return parts
+
+
+def _own_operations(problem: Problem, lever: RushOrder) -> pd.DataFrame:
+    """Operations of the order's work, components first: key, item, minutes, ``alternates``."""
+    place = {name: k for k, name in enumerate(problem.lot_ids)}
+    deepest_first = reversed([place[f"{name}/1"] for name in work_orders_of(lever)])
+    rows = []
+    for o in [o for lot in deepest_first for o in np.flatnonzero(problem.op_lot == lot).tolist()]:
+        low, high = int(problem.alt_offset[o]), int(problem.alt_offset[o + 1])
+        lot = int(problem.op_lot[o])
+        rows.append(
+            {
+                "wo_id": problem.lot_ids[lot].rpartition("/")[0],
+                "op_no": int(problem.op_no[o]),
+                "split_no": 1,
+                "item_id": problem.item_ids[int(problem.lot_item[lot])],
+                "minutes": float(problem.alt_minutes[low]),
+                "alternates": [
+                    problem.resource_ids[int(r)] for r in problem.alt_resource[low:high]
+                ],
+            }
+        )
+    columns = [*OPERATION_KEY, "item_id", "minutes", "alternates"]
+    return pd.DataFrame(rows, columns=columns).astype(
+        {"wo_id": "str", "op_no": "int64", "split_no": "int64", "item_id": "str"}
+    )
+
+
+def _places(
+    rows: pd.DataFrame, kept: pd.DataFrame, lever: RushOrder, context: Context
+) -> list[pd.DataFrame]:
+    """Return the operations at each place that is tried, the earliest first."""
+    found: list[pd.DataFrame] = []
+    most = max(len(names) for names in rows["alternates"])
+    instants = kept["start_at"].dtype
+    for variant in range(min(VARIANTS, most)):
+        resource = pd.Series(
+            [names[min(variant, len(names) - 1)] for names in rows["alternates"]],
+            index=rows.index,
+            dtype="str",
+        )
+        own = rows.drop(columns="alternates").assign(
+            resource_id=resource,
+            start_at=pd.Series(pd.NaT, index=rows.index, dtype=instants),
+        )
+        fence = fence_end(own, context)
+        ahead = pd.to_timedelta(own["minutes"].cumsum() - own["minutes"], unit="min")
+        last = kept.loc[kept["resource_id"].isin(resource), "end_at"].max()
+        last = context.as_of if pd.isna(last) else last
+        room = max(last - fence.min(), pd.Timedelta(0))
+        due = lever.wanted_date.tz_localize(context.site_time_zone).tz_convert("UTC")
+        in_time = due - pd.Timedelta(minutes=float(own["minutes"].sum()))
+        offsets = [room * k / PLACES for k in range(PLACES + 1)]
+        if in_time > fence.min():
+            offsets.append(in_time - fence.min())
+        found += [
+            own.assign(start_at=(fence + offset + ahead).astype(instants))
+            for offset in sorted(set(offsets))
+        ]
+    return found
+
+
+def _at(
+    base: Result,
+    kept: pd.DataFrame,
+    problem: Problem,
+    levers: Sequence[Lever],
+    placed: pd.DataFrame,
+    lever: RushOrder,
+    without: Result,
+    start: Start,
+) -> Tried:
+    """Replay a schedule with the order at a place; its steps follow each other without waiting."""
+    schedule = _replay(problem, kept, placed)
+    if len(placed) > 1:  # a step that waits for the one before it does not hold its resource up
+        real = schedule.operations.set_index(OPERATION_KEY)["start_at"]
+        keys = pd.MultiIndex.from_frame(placed[OPERATION_KEY])
+        begins = pd.Series(real.reindex(keys).to_numpy(), index=placed.index)
+        begins = begins.astype(placed["start_at"].dtype)
+        schedule = _replay(problem, kept, placed.assign(start_at=begins))
+    result = measured(base.scenario, start, problem, schedule, levers)
+    promises = schedule.promises
+    own = promises[promises["order_id"] == lever.order_id].iloc[0]
+    return Tried(
+        result, displaced_lines(without, result, lever), own["promised_at"], float(own["late_cost"])
+    )
+
+
+def _replay(problem: Problem, kept: pd.DataFrame, placed: pd.DataFrame) -> Schedule:
+    columns = [*OPERATION_KEY, "resource_id", "start_at"]
+    both = pd.concat([kept[columns], placed[columns]], ignore_index=True)
+    return right_shift(as_published(problem, both if len(placed) else kept[columns]))
+
+
+def _measured(
+    base: Result, problem: Problem, kept: pd.DataFrame, levers: Sequence[Lever], start: Start
+) -> Result:
+    schedule = right_shift(as_published(problem, kept))
+    return measured(base.scenario, start, problem, schedule, levers)
+
+
+def _best(policy: str, tried: Sequence[Tried]) -> Tried:
+    def cheapest(one: Tried) -> tuple[float, float]:
+        return one.result.total_cost + one.own_cost, _moment(one)
+
+    def earliest(one: Tried) -> tuple[float, float]:
+        return _moment(one), one.result.total_cost
+
+    if policy == "earliest":
+        return min(tried, key=earliest)
+    if policy == "nobody late":
+        harmless = [one for one in tried if one.is_harmless]
+        if harmless:
+            return min(harmless, key=earliest)
+        return min(tried, key=lambda one: (one.num_newly_late, *cheapest(one)))
+    return min(tried, key=cheapest)
+
+
+def _moment(one: Tried) -> float:
+    return float("inf") if pd.isna(one.promised_at) else one.promised_at.timestamp()
+
+
+def _quotes(
+    chosen: dict[str, Tried], lever: RushOrder, without: Result, time_zone: str
+) -> pd.DataFrame:
+    """Return a row per policy: date, whom it displaces, margin and what is left of it."""
+    rows = []
+    for name, one in chosen.items():
+        late = one.result.measures["late_cost"] - without.measures["late_cost"]
+        margin = 0.0 - float(one.result.measures["put_in_margin"])
+        net = without.total_cost - one.result.total_cost
+        promised = one.promised_at
+        late_days = np.nan
+        if pd.notna(promised):
+            day = promised.tz_convert(time_zone).tz_localize(None).normalize()
+            late_days = float((day - lever.wanted_date.normalize()).days)
+        later = one.displaced[one.displaced["moved_days"] > 0]
+        rows.append(
+            (
+                lever.order_id,
+                lever.item_id,
+                lever.qty,
+                name,
+                lever.wanted_date,
+                promised,
+                late_days,
+                len(later),
+                one.num_newly_late,
+                float(later["moved_days"].sum()),
+                float(late),
+                float(margin - net - late),
+                margin,
+                float(net),
+                name == lever.policy,
+            )
+        )
+    return pd.DataFrame(rows, columns=list(RUSH_SHAPE)).astype(RUSH_SHAPE)
+
+
+def usual_price(tables: Mapping[str, pd.DataFrame], item_id: str) -> tuple[float, float]:
+    """Return price and margin of a unit in the item's newest order line; 0 = none. [money/uom]"""
+    lines = table_or_empty(tables, "sales_order_line")
+    own = lines[lines["item_id"] == item_id].sort_values("ordered_at", kind="stable")
+    price = own["net_price"].fillna(own["net_value"] / own["ordered_qty"]).dropna()
+    margin = own["margin_per_unit"].dropna()
+    return (
+        float(price.iloc[-1]) if len(price) else 0.0,
+        float(margin.iloc[-1]) if len(margin) else 0.0,
+    )
