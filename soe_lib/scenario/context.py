@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from soe_lib.divergence.facts import facts_of
+from soe_lib.impact.noise import Noise, fit_noise
 from soe_lib.params import Params, PriorityCriterion
 from soe_lib.scenario.costs import Prices, prices_of
 from soe_lib.scenario.difference import OPERATION_KEY
@@ -67,6 +69,12 @@ class Context:
     def prices(self) -> Prices:
         """Prices of the snapshot."""
         return prices_of(self.tables, self.params.money)
+
+    @cached_property
+    def noise(self) -> Noise:
+        """How the site varies, learnt from the snapshot."""
+        zone = self.site_time_zone
+        return fit_noise(facts_of(self.tables, self.as_of, self.params, time_zone=zone))
 
 
 def as_published(problem: Problem, operations: pd.DataFrame) -> Problem:

@@ -143,9 +143,9 @@ def _without_rush(choice: Choice, scenario: Scenario, start: Start, progress: Pr
         return verified(replayed)
     may_reroute = "alternate routing" in choice.levers
     schedule = solve(problem, start.context.params.schedule, may_reroute=may_reroute)
-    progress(0.6, "schedule found; checking it")
-    found = verified(measured(scenario, start, problem, schedule, levers))
-    progress(0.8, "letting go of what does not pay")
+    progress(0.6, "schedule found; taking back moves that do not pay")
+    found = measured(scenario, start, problem, schedule, levers)
+    progress(0.8, "letting go of levers that do not pay; checking the schedule")
     return settled(found, start)
 
 

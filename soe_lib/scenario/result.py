@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soe_lib.impact import order_impact
 from soe_lib.scenario.catalogue import CATALOGUE, Scenario
 from soe_lib.scenario.context import Context, with_published_start
 from soe_lib.scenario.costs import (
@@ -23,6 +22,7 @@ from soe_lib.scenario.costs import (
 from soe_lib.scenario.difference import moved_operations, moves_summary
 from soe_lib.scenario.fences import with_zone
 from soe_lib.scenario.levers import Lever, RushOrder, Split, pulled_rows
+from soe_lib.scenario.line_prices import LinePrices, line_prices
 from soe_lib.scenario.orders import LINE_KEY
 from soe_lib.scenario.published import table_or_empty
 from soe_lib.schedule import Problem, Schedule, overtime_used, right_shift, verify
@@ -117,6 +117,11 @@ class Start:
         return {**self.context.tables, "sales_order_line": lines[own].reset_index(drop=True)}
 
     @cached_property
+    def line_prices(self) -> LinePrices:
+        """Order lines and their clauses, looked up once."""
+        return line_prices(self.do_nothing.promises, self.open_tables, self.context.params.money)
+
+    @cached_property
     def nothing(self) -> Result:
         """Doing nothing, measured and verified: scenario 0."""
         scenario = CATALOGUE["do_nothing"]
@@ -144,7 +149,7 @@ def measured(
     schedule = replace(schedule, operations=operations)
     rush = [lever for lever in levers if isinstance(lever, RushOrder)]
     is_put_in = schedule.promises["order_id"].isin([lever.order_id for lever in rush])
-    orders = order_impact(schedule.promises[~is_put_in], start.open_tables, params.money)
+    orders = start.line_prices.orders(schedule.promises[~is_put_in])
     moves = moved_operations(
         start.do_nothing.operations, operations, tolerance_minutes=MOVE_TOLERANCE_MINUTES
     )

@@ -14,6 +14,7 @@ from soe_lib.scenario.evaluate import evaluate_all
 from soe_lib.scenario.identity import table_hash
 from soe_lib.scenario.result import Result, start_of
 from soe_lib.scenario.result_tables import SHAPES, result_tables
+from soe_lib.scenario.robust import robustness_of
 
 FEATURE = "what-if schedules"
 SCENARIO_TABLES = ("scenarios", "scenario_costs")
@@ -67,7 +68,8 @@ def explore_scenarios(run: Run) -> Explored:
         ``scenario_operations``, ``scenario_promises``, ``scenario_pegging``,
         ``scenario_purchases``, ``scenario_expedites``, ``scenario_orders``, ``scenario_moves``,
         ``scenario_promise_moves``, ``scenario_overtime``, ``scenario_capacity``,
-        ``scenario_frontier``, ``scenario_violations``, ``levers``, ``pressure`` and
+        ``scenario_frontier``, ``scenario_odds``, ``scenario_rush``, ``scenario_displaced``,
+        ``scenario_violations``, ``levers``, ``pressure`` and
         ``pressure_rows``.
 
     Returns
@@ -97,7 +99,7 @@ def explore_scenarios(run: Run) -> Explored:
         else:
             _check_projection(run, start.do_nothing.operations)
             results = evaluate_all(scenarios(run.params.scenario.names), start)
-    tables = result_tables(results, context)
+    tables = result_tables(results, context, robustness_of(results, context))
     comparison = tables["scenarios"]
     chosen = comparison[comparison["is_recommended"]]
     recommended = str(chosen["scenario"].iloc[0]) if len(chosen) else ""
