@@ -215,6 +215,8 @@ def verified(result: Result) -> Result:
 def priced(levers: Sequence[Lever], used: pd.DataFrame, time_zone: str) -> pd.DataFrame:
     """Return levers as rows; overtime costs what is worked of it. [money]"""
     rows = pulled_rows(levers, time_zone)
+    if used.empty or rows.empty:  # overtime that nobody works costs nothing, and the rest its price
+        return rows
     worked = used.rename(columns={"resource_id": "object_id", "start_at": "act_by_at"})
     worked = worked.groupby(["object_id", "act_by_at"]).agg(cost=("cost", "sum")).reset_index()
     both = rows.merge(worked, on=["object_id", "act_by_at"], how="left", suffixes=("", "_used"))
