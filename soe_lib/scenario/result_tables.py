@@ -10,6 +10,7 @@ import pandas as pd
 from soe_lib.scenario.capacity import capacity_effect
 from soe_lib.scenario.compare import compare, cost_terms
 from soe_lib.scenario.context import Context
+from soe_lib.scenario.costs import TERMS
 from soe_lib.scenario.difference import moved_promises
 from soe_lib.scenario.displaced import DISPLACED_SHAPE
 from soe_lib.scenario.floor import with_floor_needs, with_promised_date
@@ -19,6 +20,7 @@ from soe_lib.scenario.repair import FRONTIER_SHAPE
 from soe_lib.scenario.result import Result
 from soe_lib.scenario.robust import ODDS_SHAPE, SUMMARY, Robustness
 from soe_lib.scenario.rush import RUSH_SHAPE
+from soe_lib.scenario.stock import STOCK_SHAPE, stock_curve, watched_items
 
 _TEXT, _NUMBER, _COUNT, _FLAG = "str", "float64", "int64", "bool"
 _AT, _DATE = "datetime64[us, UTC]", "datetime64[us]"
@@ -152,6 +154,7 @@ SHAPES: dict[str, dict[str, str]] = {
     "scenario_odds": ODDS_SHAPE,
     "scenario_rush": RUSH_SHAPE,
     "scenario_displaced": DISPLACED_SHAPE,
+    "scenario_stock": STOCK_SHAPE,
     "scenario_violations": {"rule": _TEXT, "object_id": _TEXT, "detail": _TEXT},
     "levers": {
         "lever": _TEXT,
@@ -219,6 +222,7 @@ def result_tables(
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in SHAPES}
     counts: list[tuple[int, int, int, int]] = []
     first: pd.DataFrame | None = None
+    watched = watched_items(results[0]) if results else []
     for number, result in enumerate(results):
         promises = with_promised_date(
             result.schedule.promises, context.tables, context.site_time_zone
@@ -231,6 +235,8 @@ def result_tables(
         own = odds[number] if odds else None
         for name, rows in _rows_of(result, context, promises, moved, test, own).items():
             parts[name].append(_shaped(name, rows, result.scenario.name))
+        curve = stock_curve(result, watched)
+        parts["scenario_stock"].append(_shaped("scenario_stock", curve, result.scenario.name))
         status = test.summary["status"]
         earlier = int(moved["change"].isin(["earlier", "gained"]).sum())
         counts.append(
@@ -303,6 +309,18 @@ def _rows_of(
         "pressure": test.summary,
         "pressure_rows": test.rows,
     }
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """Return a table of :data:`SHAPES` without rows."""
+    return _shaped(name, None, "")
+
+
+def completed(scenarios: pd.DataFrame) -> pd.DataFrame:
+    """Return a comparison of an earlier version with the columns that it did not have yet."""
+    lacking = {name: np.nan for name in SUMMARY if name not in scenarios}
+    terms = {name: 0.0 for name in TERMS if name not in scenarios}
+    return scenarios.assign(**lacking, **terms)
 
 
 def _shaped(name: str, rows: pd.DataFrame | None, scenario: str) -> pd.DataFrame:

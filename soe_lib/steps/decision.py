@@ -251,6 +251,11 @@ def _chosen(options: pd.DataFrame, scenario: str) -> str:
     if row.empty:
         known = ", ".join(options["scenario"]) or "none"
         raise ValueError(f"scenario '{scenario}' was not computed in this cycle; known: {known}")
+    if row["status"].iloc[0] == "inquiry":
+        raise ValueError(
+            f"scenario '{scenario}' is an inquiry for an order that the ERP does not have; enter "
+            "the order there, and the next run schedules it"
+        )
     if row["is_rejected"].iloc[0]:
         raise ValueError(f"scenario '{scenario}' breaks a rule and cannot be proposed")
     return scenario

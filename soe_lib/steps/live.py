@@ -24,10 +24,10 @@ from soe_lib.scenario.identity import tables_hash
 from soe_lib.scenario.lever_specs import lever_of, spec_of
 from soe_lib.scenario.levers import TypedLever
 from soe_lib.scenario.result import Result, Start, start_of
-from soe_lib.scenario.result_tables import result_tables
+from soe_lib.scenario.result_tables import completed, result_tables
 from soe_lib.scenario.robust import Robustness, robustness
 from soe_lib.schedule import Schedule, verify
-from soe_lib.steps.what_if import context_of
+from soe_lib.steps.what_if import context_of, scenario_table
 
 CHOICE_FILE = "choice.json"
 SCHEDULE_TABLES = (
@@ -163,7 +163,7 @@ class LiveRun(Run):
 
     def read(self, name: str) -> pd.DataFrame:
         """Read a table of the run, with the rows of the meeting's scenarios appended."""
-        rows = super().read(name)
+        rows = scenario_table(super().read, super().has, name)
         parts = [
             pd.read_parquet(path)
             for scenario in self.scenario_names()
@@ -171,6 +171,8 @@ class LiveRun(Run):
         ]
         if not parts:
             return rows
+        if name == "scenarios":
+            parts = [completed(part) for part in parts]
         both = pd.concat([rows, *parts], ignore_index=True)[list(rows.columns)]
         return ranked(both) if name == "scenarios" else both
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,7 +13,7 @@ from soe_lib.scenario.context import Context
 from soe_lib.scenario.evaluate import evaluate_all
 from soe_lib.scenario.identity import table_hash
 from soe_lib.scenario.result import Result, start_of
-from soe_lib.scenario.result_tables import SHAPES, result_tables
+from soe_lib.scenario.result_tables import SHAPES, completed, empty_table, result_tables
 from soe_lib.scenario.robust import robustness_of
 
 FEATURE = "what-if schedules"
@@ -125,7 +125,7 @@ def explore_scenarios(run: Run) -> Explored:
 def read_scenarios(run: Run) -> Explored:
     """Return what a finished run explored, from its tables; ``results`` are not kept."""
     words = run.words("what_if")
-    tables = {name: run.read(name) for name in (*SCENARIO_TABLES, *SHAPES)}
+    tables = {name: scenario_table(run.read, run.has, name) for name in (*SCENARIO_TABLES, *SHAPES)}
     return Explored(
         comparison=tables["scenarios"],
         results=(),
@@ -134,6 +134,15 @@ def read_scenarios(run: Run) -> Explored:
         off=str(words["off"]),
         headline=str(words["headline"]),
     )
+
+
+def scenario_table(
+    read: Callable[[str], pd.DataFrame], has: Callable[[str], bool], name: str
+) -> pd.DataFrame:
+    """Read a table of step 3; what a run of an earlier version did not write has no rows."""
+    if name in SHAPES and not has(name):
+        return empty_table(name)
+    return completed(read(name)) if name == "scenarios" else read(name)
 
 
 def context_of(run: Run) -> Context:

@@ -25,6 +25,7 @@ from soe_lib.views.blocks import (
 )
 from soe_lib.views.page import Page, blockers, currency_of
 from soe_lib.views.scenarios import comparison_grid, first_screen, why, with_local_times
+from soe_lib.views.what_if_choices import frontier, load, stock, sure
 from soe_lib.views.what_moves import chosen, gantt, moves
 
 CAPACITY_WEEKS = 2
@@ -45,8 +46,8 @@ def what_if_page(run: Run, explored: Explored) -> Page:
     Returns
     -------
     Mapping
-        Blocks under ``headline``, ``comparison``, ``costs``, ``gantt``, ``moves``, ``capacity``,
-        ``pressure``, ``levers``.
+        Blocks under ``headline``, ``comparison``, ``costs``, ``frontier``, ``gantt``, ``moves``,
+        ``sure``, ``stock``, ``capacity``, ``pressure``, ``levers``.
 
     Examples
     --------
@@ -55,7 +56,18 @@ def what_if_page(run: Run, explored: Explored) -> Page:
     """
     if explored.comparison.empty:
         off: list[Block] = [Note("No scenario was computed.")]
-        names = ("comparison", "costs", "gantt", "moves", "capacity", "pressure", "levers")
+        names = (
+            "comparison",
+            "costs",
+            "frontier",
+            "gantt",
+            "moves",
+            "sure",
+            "stock",
+            "capacity",
+            "pressure",
+            "levers",
+        )
         head: list[Block] = [blockers(run), Headline(explored.off, "warn")]
         return {"headline": head, "live": [], **dict.fromkeys(names, off)}
     return {
@@ -63,7 +75,10 @@ def what_if_page(run: Run, explored: Explored) -> Page:
         "live": [Live(lambda: _panel(run), "Levers are pulled in the meeting view of this page.")],
         "comparison": _comparison(run, explored),
         "costs": _costs(explored),
+        "frontier": frontier(run, explored),
         "gantt": gantt(run, explored),
+        "sure": sure(run, explored),
+        "stock": [*stock(run, explored), *load(explored)],
         "moves": moves(run, explored),
         "capacity": _capacity(explored),
         "pressure": _pressure(run, explored),
@@ -138,24 +153,6 @@ def _comparison(run: Run, explored: Explored) -> list[Block]:
     if len(rejected):
         title = "Rules that rejected scenarios break"
         found.append(Grid(rejected, title=title, table="scenario_violations"))
-    frontier = explored.tables["scenario_frontier"]
-    if len(frontier):
-        shown_repairs = pd.DataFrame(
-            {
-                "bring forward": frontier["order_id"] + " / " + frontier["line_id"],
-                "moves so far": frontier["num_moves"],
-                "late lines left": frontier["num_late_lines"],
-                "lateness left": frontier["late_cost"].round(),
-                "saved so far": frontier["saved_cost"].round(),
-            }
-        )
-        found.append(
-            Grid(
-                shown_repairs,
-                title="The fewest moves: each row adds one repair to those above it",
-                table="scenario_frontier",
-            )
-        )
     return found
 
 

@@ -108,7 +108,7 @@ class DecisionPanel:
         """Re-read the ledger; draw again what has changed."""
         self.heartbeat.value = f'<span class="soe-sub">ledger read {time.strftime("%X")}</span>'
         scenarios = live_run(self.run).read("scenarios")
-        legal = scenarios[~scenarios["is_rejected"]]
+        legal = scenarios[~scenarios["is_rejected"] & (scenarios["status"] != "inquiry")]
         options = list(zip(legal["title"], legal["scenario"], strict=True))
         if options != self._scenarios:
             best = legal.loc[legal["is_recommended"], "scenario"]
