@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -38,47 +39,44 @@ def plot_repair_frontier(
     figure = go.Figure()
     place = list(range(len(points)))
     moves = points["num_moves"].tolist()
-    ticks = [f"{count} move{'s' if count != 1 else ''}" for count in moves]
-    hover = "%{customdata[0]}<br>%{customdata[1]} moves, %{customdata[2]} late lines"
+    ticks = [
+        f"{count} move{'s' if count != 1 else ''}<br><b>{late} late</b>"
+        for count, late in zip(moves, points["num_late_lines"], strict=True)
+    ]
     data = points[["label", "num_moves", "num_late_lines"]].to_numpy()
+    lowest = 0.0
     for name, column, colour in (
         ("total cost", "total_cost", BLUE),
         ("lateness", "late_cost", AMBER),
     ):
+        change = points[column] - points[column].iloc[0]
+        lowest = min(lowest, float(change.min()))
         figure.add_scatter(
             x=place,
-            y=points[column],
+            y=change,
             mode="lines+markers",
-            name=name,
-            line={"color": colour, "width": 3, "shape": "linear"},
+            name=f"{name} against doing nothing",
+            line={"color": colour, "width": 3},
             marker={"size": 9},
             customdata=data,
-            hovertemplate=hover + "<br>" + name + ": %{y:,.0f}<extra></extra>",
+            hovertemplate="%{customdata[0]}: %{customdata[1]} moves, %{customdata[2]} late lines"
+            "<br>" + name + " %{y:+,.0f}<extra></extra>",
         )
-    top = float(points["total_cost"].max())
-    figure.add_scatter(
-        x=place,
-        y=points["total_cost"],
-        mode="text",
-        text=[f"{count} late" for count in points["num_late_lines"]],
-        textposition="top center",
-        textfont={"size": 13},
-        showlegend=False,
-        hoverinfo="skip",
-    )
-    for number in points.reset_index(drop=True).index[points["is_knee"].to_numpy(bool)]:
+    for number in np.flatnonzero(points["is_knee"].to_numpy(bool)).tolist():
         figure.add_vline(x=number, line={"color": GREEN, "width": 2, "dash": "dash"})
         figure.add_annotation(
             x=number,
-            y=top * 1.13,
+            y=-0.04 * lowest,
             text="knee: beyond it a move buys less",
             showarrow=False,
             font={"size": 13, "color": GREEN},
             xanchor="left",
             xshift=6,
         )
-    figure.update_xaxes(tickvals=place, ticktext=ticks)
-    figure.update_yaxes(title={"text": unit}, range=[0, top * 1.2], tickformat=",.0f")
+    figure.update_xaxes(tickvals=place, ticktext=ticks, zeroline=False)
+    figure.update_yaxes(
+        title={"text": unit}, range=[1.12 * lowest, -0.12 * lowest], tickformat="+,.0f"
+    )
     return frame(figure, title=title, height=360)
 
 

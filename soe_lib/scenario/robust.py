@@ -64,11 +64,11 @@ class Robustness:
         Return the figures of :data:`SUMMARY`.
 
         ``better_pct`` is the share of the replications in which lateness costs less than if
-        nothing is done under the same luck.
+        nothing is done under the same luck; empty for doing nothing itself.
         """
         first = self if nothing is None else nothing
         gain = first.late_cost - self.late_cost
-        better = 0.0 if first is self else 100.0 * float((gain > 0.005).mean())
+        better = np.nan if first is self else 100.0 * float((gain > 0.005).mean())
         return {
             "kept_pct": float(self.kept_pct.mean()),
             "kept_low_pct": float(np.quantile(self.kept_pct, LOW_PCT / 100)),

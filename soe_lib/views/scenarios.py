@@ -112,3 +112,9 @@ def why(rows: pd.DataFrame) -> Facts:
 def with_local_times(rows: pd.DataFrame, run: Run, *names: str) -> pd.DataFrame:
     """Return rows with instants as the site reads them."""
     return rows.assign(**{name: [moment(at, run) for at in rows[name]] for name in names})
+
+
+def decimals(values: pd.Series, count: int = 1) -> pd.Series:
+    """Return numbers as text with equal decimals, a true minus, and a dash for none."""
+    texts = values.map(lambda v: "–" if pd.isna(v) else f"{v:,.{count}f}".replace("-", "−"))
+    return texts.astype("str")

@@ -24,8 +24,14 @@ from soe_lib.views.blocks import (
     money,
 )
 from soe_lib.views.page import Page, blockers, currency_of
-from soe_lib.views.scenarios import comparison_grid, first_screen, why, with_local_times
-from soe_lib.views.what_if_choices import frontier, load, stock, sure
+from soe_lib.views.scenarios import (
+    comparison_grid,
+    decimals,
+    first_screen,
+    why,
+    with_local_times,
+)
+from soe_lib.views.what_if_choices import drawn_costs, frontier, load, stock, sure
 from soe_lib.views.what_moves import chosen, gantt, moves
 
 CAPACITY_WEEKS = 2
@@ -158,10 +164,8 @@ def _comparison(run: Run, explored: Explored) -> list[Block]:
 
 def _costs(explored: Explored) -> list[Block]:
     costs = explored.tables["scenario_costs"]
-    used = costs.groupby("term")["cost"].transform(lambda cost: cost.abs().max()) >= 0.5
-    drawn = costs[used].assign(scenario=costs["title"], term=costs["term_words"])
     return [
-        Picture(plot_scenario_costs(drawn), table="scenario_costs"),
+        Picture(plot_scenario_costs(drawn_costs(costs)), table="scenario_costs"),
         Note(
             "Every term is recomputed from the result tables: lateness by each customer's own "
             "clause, overtime by the hour that is worked, changeovers by the matrix, holding of "
@@ -192,13 +196,15 @@ def _capacity(explored: Explored) -> list[Block]:
             "load now [%]": 100 * after["load_hours"] / after["available_hours"],
             "last job ends earlier by [days]": -days.reindex(after.index),
         }
-    ).round(1)
-    shown = shown.sort_values("load without [%]", ascending=False).rename_axis("resource")
+    )
+    shown = shown.sort_values("load without [%]", ascending=False).rename_axis("line")
+    names = tuple(shown.columns)
     return [
         Grid(
-            shown.reset_index(),
+            shown.apply(decimals).reset_index(),
             title=f"Capacity of the next {CAPACITY_WEEKS} weeks, the tightest line first",
             table="scenario_capacity",
+            right=names,
         )
     ]
 

@@ -13,6 +13,7 @@ from soe_lib.scenario.repair import with_knee
 from soe_lib.steps.what_if import Explored
 from soe_lib.views.blocks import Block, Grid, Note, Picture
 from soe_lib.views.page import currency_of
+from soe_lib.views.scenarios import decimals
 from soe_lib.views.what_moves import chosen
 
 
@@ -137,7 +138,7 @@ def sure(run: Run, explored: Explored) -> list[Block]:
             "kept without": (100 * before["p_on_time"].reindex(after.index)).round(),
             "kept now": (100 * after["p_on_time"]).round(),
             "change": (100 * change).map(_points),
-            "days late, mean": after["expected_late_days"].round(1),
+            "days late, mean": decimals(after["expected_late_days"]),
         }
     )
     moved = change.abs() >= LEAST_CHANGE
@@ -151,7 +152,7 @@ def sure(run: Run, explored: Explored) -> list[Block]:
             f"({int(moved.sum()):,}), the worst change first [%]",
             table="scenario_odds",
             rows=10,
-            right=("change",),
+            right=("change", "days late, mean"),
             if_none="none.",
         ),
     ]
@@ -182,3 +183,9 @@ def sure_sentence(run: Run, first: pd.Series, best: pd.Series) -> str:
         f"{text}'{best['title']}' keeps {share(best)} of the promises, doing nothing "
         f"{share(first)}; its lateness costs less in {best['better_pct']:.0f} % of the draws."
     )
+
+
+def drawn_costs(costs: pd.DataFrame) -> pd.DataFrame:
+    """Return the money terms that are not nil everywhere, scenarios and terms in words."""
+    used = costs.groupby("term")["cost"].transform(lambda cost: cost.abs().max()) >= 0.5
+    return costs[used].assign(scenario=costs["title"], term=costs["term_words"])

@@ -15,7 +15,7 @@ from soe_lib.scenario.floor import working_pieces
 from soe_lib.scenario.published import published_schedule
 from soe_lib.steps.what_if import Explored
 from soe_lib.views.blocks import Block, Columns, Grid, Picture
-from soe_lib.views.scenarios import with_local_times
+from soe_lib.views.scenarios import decimals, with_local_times
 
 GANTT_DAYS = 10
 """Days that the picture shows; the whole schedule is in its table."""
@@ -140,7 +140,7 @@ def moves(run: Run, explored: Explored) -> list[Block]:
             ),
             "without": decided["start_before_at"],
             "now": decided["start_after_at"],
-            "zone": decided["zone"],
+            "fence": decided["zone"],
             "unrest": decided["change_cost"],
         }
     )
@@ -154,8 +154,8 @@ def moves(run: Run, explored: Explored) -> list[Block]:
             "what": lines["change"],
             "without": lines["promised_date_before"].dt.strftime("%d %b"),
             "now": lines["promised_date_after"].dt.strftime("%d %b"),
-            "days": lines["moved_days"],
-            "days late now": lines["lateness_days_after"].clip(lower=0),
+            "days": decimals(lines["moved_days"], 0),
+            "days late now": decimals(lines["lateness_days_after"].clip(lower=0)),
         }
     )
     worse = lines["change"].isin(["later", "lost"]) & (lines["lateness_days_after"] > 0)
@@ -171,7 +171,8 @@ def moves(run: Run, explored: Explored) -> list[Block]:
             (
                 (
                     Grid(
-                        promises[better].sort_values("days"),
+                        promises.loc[lines[better].sort_values("moved_days").index],
+                        right=("days", "days late now"),
                         title=f"Late lines that come earlier ({int(better.sum()):,})",
                         rows=8,
                         if_none="none.",
@@ -180,6 +181,7 @@ def moves(run: Run, explored: Explored) -> list[Block]:
                 (
                     Grid(
                         promises[worse],
+                        right=("days", "days late now"),
                         title=f"Lines that become late or later ({int(worse.sum()):,})",
                         rows=8,
                         if_none="none: nobody pays for it.",

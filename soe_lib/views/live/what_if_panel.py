@@ -23,7 +23,7 @@ from soe_lib.views.live.worker import Report, Worker
 from soe_lib.views.page import currency_of
 from soe_lib.views.plot_view import PlotView
 from soe_lib.views.show import stylesheet
-from soe_lib.views.what_if_choices import stock_figure
+from soe_lib.views.what_if_choices import drawn_costs, stock_figure
 from soe_lib.views.what_moves import schedule_figure
 
 _LEVERS = (
@@ -60,19 +60,19 @@ class WhatIfPanel:
         self._build_views()
         left = widgets.VBox(self.controls, layout=widgets.Layout(width="340px", flex="0 0 340px"))
         right = widgets.VBox(
+            [self.rush, self.table],
+            layout=widgets.Layout(width="100%", min_width="0"),
+        )
+        self.widget = widgets.VBox(
             [
-                self.table,
-                self.rush,
+                widgets.HTML(f"<style>{stylesheet()}</style>"),
+                widgets.HBox([left, right]),
                 self.costs.library,
                 self.costs,
                 self.picker,
                 self.gantt,
                 self.more,
-            ],
-            layout=widgets.Layout(width="100%", min_width="0"),
-        )
-        self.widget = widgets.VBox(
-            [widgets.HTML(f"<style>{stylesheet()}</style>"), widgets.HBox([left, right])]
+            ]
         )
         self.worker.start()
         self.refresh()
@@ -172,7 +172,7 @@ class WhatIfPanel:
         self._known = self.run.scenario_names()
         currency = currency_of(self.run)
         self.table.value = comparison_html(scenarios, currency, self.newest)
-        self.costs.draw(plot_scenario_costs(self.run.read("scenario_costs")))
+        self.costs.draw(plot_scenario_costs(drawn_costs(self.run.read("scenario_costs"))))
         options = list(zip(scenarios["title"], scenarios["scenario"], strict=True))
         self._titles = dict(zip(scenarios["scenario"], scenarios["title"], strict=True))
         best = scenarios.loc[scenarios["is_recommended"], "scenario"]
