@@ -1,8 +1,8 @@
 """
 Capable-to-promise: when an order that nobody has yet could be there, and who would pay for it.
 
-The order is put into a schedule at several places behind the frozen zone; everything else keeps
-its sequence and is pushed. With and without it the same policy replays the same schedule, so that
+The order is put into a schedule at several places behind the frozen zone, once with what the others
+leave it, once served before them; everything else keeps its sequence and is pushed. With and without it the same policy replays the same schedule, so that
 whatever differs is the order's doing (M13: who hurts whom). What stock and planned work do not
 cover gets work orders of its own, through every level that is made in house; what is bought waits
 for its lead time. Taking the lever away is taking its rows away: the plan is as it was, bit for
@@ -28,6 +28,7 @@ from soe_lib.scenario.typed_levers import RUSH_POLICIES
 from soe_lib.scenario.typed_tables import work_orders_of
 from soe_lib.schedule import Problem, Schedule, right_shift
 from soe_lib.schedule.netting import rounded
+from soe_lib.schedule.urgency import with_urgency
 
 PLACES = 4
 """Places between the end of the frozen zone and the end of all work that are tried."""
@@ -136,15 +137,16 @@ def accepted(base: Result, lever: RushOrder, start: Start, progress: Progress) -
     kept = kept[~kept["is_planned"].astype(bool)]
     without = _measured(base, base.problem, kept, base.levers, start)
     rows = _own_operations(problem, lever)
-    tried: list[Tried] = []
     places = _places(rows, kept, lever, start.context) if len(rows) else []
-    total = max(1, len(places))
-    for number, placed in enumerate(places):
-        progress(0.5 + 0.3 * number / total, f"place {number + 1} of {total} for the order")
-        tried.append(_at(base, kept, problem, levers, placed, lever, without, start))
-    if not places:  # stock and planned work reach: there is nothing to place
-        empty = kept.head(0)
-        tried.append(_at(base, kept, problem, levers, empty, lever, without, start))
+    first = served_first(problem, lever)
+    # where stock and planned work reach there is nothing to place
+    trials = [(problem, placed) for placed in places or [kept.head(0)]]
+    trials += [(first, placed) for placed in places[:: PLACES + 1] or [kept.head(0)]]
+    tried: list[Tried] = []
+    for number, (served, placed) in enumerate(trials):
+        share = 0.5 + 0.3 * number / len(trials)
+        progress(share, f"place {number + 1} of {len(trials)} for the order")
+        tried.append(_at(base, kept, served, levers, placed, lever, without, start))
     chosen = {name: _best(name, tried) for name in RUSH_POLICIES}
     taken = chosen[lever.policy]
     found = verified(taken.result)
@@ -156,6 +158,13 @@ def accepted(base: Result, lever: RushOrder, start: Start, progress: Progress) -
         rush=_quotes(chosen, lever, without, start.context.site_time_zone),
         displaced=taken.displaced,
     )
+
+
+def served_first(problem: Problem, lever: RushOrder) -> Problem:
+    """Return the problem in which an order chooses its supply before all others."""
+    own = np.array([order == lever.order_id for order, _ in problem.demand_keys], dtype=bool)
+    rank = np.argsort(np.argsort(np.where(own, -1, problem.demand_rank), kind="stable"))
+    return with_urgency(problem.replace(demand_rank=rank))
 
 
 def _balance(problem: Problem) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from soe_lib.charts import plot_gantt
-from soe_lib.charts.theme import AMBER, BLUE, PURPLE, RED, TEAL
+from soe_lib.charts.theme import AMBER, BLUE, PURPLE, RED, TEAL, nothing_to_draw
 from soe_lib.run import Run
 from soe_lib.scenario.difference import DECIDED_CHANGES
 from soe_lib.scenario.floor import working_pieces
@@ -93,6 +93,8 @@ def schedule_figure(
     joined["change"] = joined["change"].fillna(STAYS)
     if only_moved:
         joined = joined[joined["change"] != STAYS]
+    if joined.empty:
+        return nothing_to_draw(title, "No operation moves within the days that are shown.")
     joined = joined.head(MOST_BARS)
     joined["label"] = (
         joined["wo_id"]
@@ -118,9 +120,8 @@ def schedule_figure(
         now=run.as_of,
         time_zone=zone,
     )
-    if len(joined):
-        window = [at.tz_convert(zone).strftime("%Y-%m-%d %H:%M") for at in (run.as_of, until)]
-        figure.update_xaxes(range=window)  # ghosts beyond it are reached by zooming out
+    window = [at.tz_convert(zone).strftime("%Y-%m-%d %H:%M") for at in (run.as_of, until)]
+    figure.update_xaxes(range=window)  # ghosts beyond it are reached by zooming out
     return figure
 
 

@@ -23,7 +23,7 @@ DAYS_AHEAD = 7
 
 class TypedControls:
     """
-    Four folds of controls; each counts only where its box is ticked.
+    Folds of controls; each typed lever counts only where its box is ticked.
 
     Parameters
     ----------
@@ -31,9 +31,16 @@ class TypedControls:
         Run whose items, customers, orders and work orders can be chosen.
     guard
         Wraps callbacks so that none fails silently.
+    limits
+        What stands in the first fold: limits of the levers that are ticked.
     """
 
-    def __init__(self, run: Run, guard: Callable[[Callable[[Any], None]], Callable[[Any], None]]):
+    def __init__(
+        self,
+        run: Run,
+        guard: Callable[[Callable[[Any], None]], Callable[[Any], None]],
+        limits: widgets.Widget,
+    ) -> None:
         self.run = run
         self._tables: Mapping[str, pd.DataFrame] = run.tables
         today = run.as_of.tz_convert(run.snapshot.site_time_zone).tz_localize(None).normalize()
@@ -41,6 +48,7 @@ class TypedControls:
         self._build_rush(today + pd.Timedelta(days=DAYS_AHEAD), guard)
         self._build_others(today + pd.Timedelta(days=DAYS_AHEAD))
         folds = (
+            ("Limit the levers", limits),
             ("Add a rush order", self.rush_box),
             ("Who is served first", self.allocation_box),
             ("Premium freight", self.freight_box),

@@ -16,7 +16,7 @@ from soe_lib.scenario.levers import RushOrder
 from soe_lib.steps.live import live_run, next_name
 from soe_lib.views.live import jobs
 from soe_lib.views.live.comparison import comparison_html
-from soe_lib.views.live.details import rush_html
+from soe_lib.views.live.details import rush_html, rush_sentence
 from soe_lib.views.live.guard import Message, guarded
 from soe_lib.views.live.typed_controls import TypedControls
 from soe_lib.views.live.worker import Report, Worker
@@ -95,7 +95,17 @@ class WhatIfPanel:
             options=lines, rows=min(6, max(2, len(lines))), layout=wide
         )
         self.factor = widgets.IntSlider(value=1, min=1, max=50, description="Calm", layout=wide)
-        self.typed = TypedControls(self.run, lambda call: guarded(self.message, call))
+        limits = widgets.VBox(
+            [
+                widgets.HTML("<small>Overtime only on (none = wherever late work runs)</small>"),
+                self.resources,
+                widgets.HTML("<small>Expedite only (none = all that help)</small>"),
+                self.lines,
+                widgets.HTML("<small>A move must save this many times its price</small>"),
+                self.factor,
+            ]
+        )
+        self.typed = TypedControls(self.run, lambda call: guarded(self.message, call), limits)
         self.go = widgets.Button(description="Compute", button_style="primary")
         self.stop = widgets.Button(description="Cancel", disabled=True)
         self.go.add_class("soe-do-compute")
@@ -110,17 +120,11 @@ class WhatIfPanel:
             widgets.HTML("<h3>Pull levers</h3>"),
             self.title,
             *self.levers.values(),
-            widgets.HTML("<small>Overtime only on (none chosen = wherever late work runs)</small>"),
-            self.resources,
-            widgets.HTML("<small>Expedite only (none chosen = all that help)</small>"),
-            self.lines,
-            widgets.HTML("<small>A move must save this many times its own price of unrest</small>"),
-            self.factor,
-            self.typed.widget,
             widgets.HBox([self.go, self.stop]),
             self.bar,
             self.doing,
             self.message.widget,
+            self.typed.widget,
             self.heartbeat,
         ]
 
@@ -212,7 +216,13 @@ class WhatIfPanel:
             self._idle()
             self.refresh()
             row = self.run.read("scenarios").set_index("scenario").loc[name]
-            self.message.say(f"{row['title']}: {row['reason']}", "good")
+            self.message.say(f"{row['title']}: {row['reason']}.{self._answer(name)}", "good")
+
+    def _answer(self, name: str) -> str:
+        """Return the answer to an inquiry in a sentence; empty where no order is put in."""
+        quotes = self.run.read("scenario_rush")
+        own = quotes[(quotes["scenario"] == name) & quotes["is_taken"]]
+        return f" {rush_sentence(self.run, own.iloc[0])}" if len(own) else ""
 
     def _idle(self) -> None:
         self.pending = None
