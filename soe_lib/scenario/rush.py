@@ -2,11 +2,11 @@
 Capable-to-promise: when an order that nobody has yet could be there, and who would pay for it.
 
 The order is put into a schedule at several places behind the frozen zone, once with what the others
-leave it, once served before them; everything else keeps its sequence and is pushed. With and without it the same policy replays the same schedule, so that
-whatever differs is the order's doing (M13: who hurts whom). What stock and planned work do not
-cover gets work orders of its own, through every level that is made in house; what is bought waits
-for its lead time. Taking the lever away is taking its rows away: the plan is as it was, bit for
-bit.
+leave it, once served before them; everything else keeps its sequence and is pushed. With and
+without it the same policy replays the same schedule, so that whatever differs is the order's doing
+(M13: who hurts whom). What stock and planned work do not cover gets work orders of its own, through
+every level that is made in house; what is bought waits for its lead time. Taking the lever away is
+taking its rows away: the plan is as it was, bit for bit.
 """
 
 from __future__ import annotations
@@ -140,8 +140,9 @@ def accepted(base: Result, lever: RushOrder, start: Start, progress: Progress) -
     places = _places(rows, kept, lever, start.context) if len(rows) else []
     first = served_first(problem, lever)
     # where stock and planned work reach there is nothing to place
-    trials = [(problem, placed) for placed in places or [kept.head(0)]]
-    trials += [(first, placed) for placed in places[:: PLACES + 1] or [kept.head(0)]]
+    nowhere = [[kept.head(0)]]
+    trials = [(problem, placed) for variant in places or nowhere for placed in variant]
+    trials += [(first, variant[0]) for variant in places or nowhere]
     tried: list[Tried] = []
     for number, (served, placed) in enumerate(trials):
         share = 0.5 + 0.3 * number / len(trials)
@@ -230,9 +231,9 @@ def _own_operations(problem: Problem, lever: RushOrder) -> pd.DataFrame:
 
 def _places(
     rows: pd.DataFrame, kept: pd.DataFrame, lever: RushOrder, context: Context
-) -> list[pd.DataFrame]:
-    """Return the operations at each place that is tried, the earliest first."""
-    found: list[pd.DataFrame] = []
+) -> list[list[pd.DataFrame]]:
+    """Return the operations at each place that is tried, by resource, the earliest first."""
+    found: list[list[pd.DataFrame]] = []
     most = max(len(names) for names in rows["alternates"])
     instants = kept["start_at"].dtype
     for variant in range(min(VARIANTS, most)):
@@ -255,10 +256,12 @@ def _places(
         offsets = [room * k / PLACES for k in range(PLACES + 1)]
         if in_time > fence.min():
             offsets.append(in_time - fence.min())
-        found += [
-            own.assign(start_at=(fence + offset + ahead).astype(instants))
-            for offset in sorted(set(offsets))
-        ]
+        found.append(
+            [
+                own.assign(start_at=(fence + offset + ahead).astype(instants))
+                for offset in sorted(set(offsets))
+            ]
+        )
     return found
 
 
