@@ -112,7 +112,9 @@ def test_the_answer_is_a_sentence_and_harmless() -> None:
     found = evaluate_choice(Choice("Rush", (), typed=(lever,)), "live_01", start)
     run = run_of(tables)
     said = rush_sentence(run, found.rush[found.rush["is_taken"]].iloc[0])
-    assert said.startswith("480 of A can leave on Thu 26 Nov 14:00, as wanted: 1 other order line")
+    assert said.startswith(
+        "480 of A can leave on Thu 26 Nov 14:00, as wanted: one other order line"
+    )
     assert "1 of them newly late" in said
     page = rush_html(run, found.rush, found.displaced)
     assert "&lt;b&gt;K1" in page

@@ -34,14 +34,14 @@ def rush_html(run: Run, quotes: pd.DataFrame, displaced: pd.DataFrame) -> str:
         {
             "place": quotes["policy"].map(RUSH_POLICIES),
             "there on": [moment(at, run) or "not in the horizon" for at in quotes["promised_at"]],
-            "days after wanted": quotes["days_after_wanted"],
-            "lines later": quotes["num_later"],
+            "days late": quotes["days_after_wanted"],
+            "later": quotes["num_later"],
             "newly late": quotes["num_newly_late"],
-            "days they lose": quotes["displaced_days"].round(1),
-            "their lateness": quotes["others_late_cost"].map(signed),
-            "other cost": quotes["other_cost"].map(signed),
+            "days lost": quotes["displaced_days"].round(1),
+            "they pay": quotes["others_late_cost"].map(signed),
+            "other": quotes["other_cost"].map(signed),
             "margin": quotes["margin"].round(),
-            "left of it": quotes["net_margin"].round(),
+            "left": quotes["net_margin"].round(),
         }
     )
     tones = tuple("good" if is_taken else "neutral" for is_taken in quotes["is_taken"])
@@ -50,7 +50,7 @@ def rush_html(run: Run, quotes: pd.DataFrame, displaced: pd.DataFrame) -> str:
         title="When it could be there, and who would pay for it",
         row_tones=tones,  # type: ignore[arg-type]
         rows=len(table),
-        right=("their lateness", "other cost"),
+        right=("they pay", "other"),
     )
     moved = displaced[displaced["moved_days"].abs() > 0]
     lines = pd.DataFrame(
@@ -92,10 +92,11 @@ def rush_sentence(run: Run, taken: pd.Series) -> str:
         if late <= 0
         else f"{late:,.0f} day{'s' if late != 1 else ''} after it is wanted"
     )
+    count, newly = int(taken["num_later"]), int(taken["num_newly_late"])
+    lines = f"{count:,} other order lines come" if count != 1 else "one other order line comes"
     pays = (
-        f"{taken['num_later']:,} other order lines come later, {taken['num_newly_late']:,} of them "
-        "newly late"
-        if taken["num_later"]
+        f"{lines} later, {f'{newly:,} of them' if newly else 'none'} newly late"
+        if count
         else "no other order line comes later"
     )
     net = float(taken["net_margin"])
