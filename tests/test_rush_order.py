@@ -13,7 +13,7 @@ from soe_lib.scenario.identity import tables_hash
 from soe_lib.scenario.lever_specs import lever_of, spec_of
 from soe_lib.scenario.levers import RushOrder
 from soe_lib.scenario.result import Result, Start, start_of
-from soe_lib.scenario.rush import planned
+from soe_lib.scenario.rush_work import planned
 from soe_lib.schedule import verify
 from tests.tiny_plant import FRIDAY, HOUR, THURSDAY, Plant, context
 

@@ -20,7 +20,8 @@ from soe_lib.scenario.levers import (
 )
 from soe_lib.scenario.offers import offers
 from soe_lib.scenario.result import Result, Start, measured, verified
-from soe_lib.scenario.rush import accepted, planned
+from soe_lib.scenario.rush import accepted
+from soe_lib.scenario.rush_work import planned
 from soe_lib.scenario.settle import settled
 from soe_lib.schedule import right_shift, solve
 

@@ -11,7 +11,7 @@ taking its rows away: the plan is as it was, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,20 +22,16 @@ from soe_lib.scenario.context import OPERATION_KEY, Context, as_published
 from soe_lib.scenario.displaced import displaced_lines
 from soe_lib.scenario.fences import fence_end
 from soe_lib.scenario.levers import Lever, RushOrder
-from soe_lib.scenario.published import table_or_empty
 from soe_lib.scenario.result import Result, Start, measured, priced, verified
 from soe_lib.scenario.typed_levers import RUSH_POLICIES
 from soe_lib.scenario.typed_tables import work_orders_of
 from soe_lib.schedule import Problem, Schedule, right_shift
-from soe_lib.schedule.netting import rounded
 from soe_lib.schedule.urgency import with_urgency
 
 PLACES = 4
 """Places between the end of the frozen zone and the end of all work that are tried."""
 VARIANTS = 2
 """Alternate resources that are tried, the preferred one first."""
-MOST_LEVELS = 12
-TINY = 1e-6
 RUSH_SHAPE = {
     "order_id": "str",
     "item_id": "str",
@@ -76,38 +72,6 @@ class Tried:
         return not (self.displaced["cost_change"] > 0.005).any() and not self.num_newly_late
 
 
-def planned(lever: RushOrder, start: Start) -> RushOrder:
-    """
-    Return the order with the work that must be made for it.
-
-    Through every level of the bills of material: what it lacks beyond stock, receipts and open
-    work that nobody else needs, at least a lot minimum, in whole multiples, cut at the maximum.
-
-    Raises
-    ------
-    ValueError
-        When it is wanted before the snapshot or beyond the horizon, or the feed has no such item.
-    """
-    context = start.context
-    day = lever.wanted_date.tz_localize(context.site_time_zone) + pd.Timedelta(days=1)
-    if not context.as_of < day <= context.horizon_end_at:
-        last = context.horizon_end_at.tz_convert(context.site_time_zone)
-        raise ValueError(f"the order must be wanted between today and {last:%d %b %Y}")
-    before = _balance(start.problem)
-    wanted = replace(lever, lots=())
-    if start.problem.is_planning:  # the engine makes lots for whatever is open
-        return wanted
-    for _ in range(MOST_LEVELS):
-        problem = problem_with(context, [wanted])
-        own = _balance(problem)
-        lacking = _lacking(own, before, problem)
-        if not lacking:
-            break
-        lots = [lot for item, qty in lacking for lot in _lots(problem, item, qty)]
-        wanted = replace(wanted, lots=(*wanted.lots, *lots))
-    return wanted
-
-
 def accepted(base: Result, lever: RushOrder, start: Start, progress: Progress) -> Result:
     """
     Put an order into the schedule of a result.
@@ -117,7 +81,7 @@ def accepted(base: Result, lever: RushOrder, start: Start, progress: Progress) -
     base
         The schedule without the order: doing nothing, or a scenario's.
     lever
-        The order, with its work (:func:`planned`).
+        The order, with its work (:func:`soe_lib.scenario.rush_work.planned`).
     start
         Snapshot, problem and doing nothing.
     progress
@@ -166,41 +130,6 @@ def served_first(problem: Problem, lever: RushOrder) -> Problem:
     own = np.array([order == lever.order_id for order, _ in problem.demand_keys], dtype=bool)
     rank = np.argsort(np.argsort(np.where(own, -1, problem.demand_rank), kind="stable"))
     return with_urgency(problem.replace(demand_rank=rank))
-
-
-def _balance(problem: Problem) -> dict[str, float]:
-    """What is left of each item when everything known has come and everyone has taken theirs."""
-    left = problem.on_hand.astype(float).copy()
-    np.add.at(left, problem.supply_item, problem.supply_qty)
-    np.add.at(left, problem.lot_item, problem.lot_qty)
-    np.subtract.at(left, problem.demand_item, problem.demand_qty)
-    np.subtract.at(left, problem.need_item, problem.need_qty)
-    return dict(zip(problem.item_ids, left.tolist(), strict=True))
-
-
-def _lacking(
-    own: dict[str, float], before: dict[str, float], problem: Problem
-) -> list[tuple[str, float]]:
-    """Items made in house of which more is missing than was missing without the order."""
-    has_routing = np.diff(problem.recipes.offset) > 0
-    made = dict(zip(problem.item_ids, has_routing.tolist(), strict=True))
-    found = []
-    for item, left in own.items():
-        allowed = min(before.get(item, 0.0), 0.0)
-        if made[item] and left < allowed - TINY:
-            found.append((item, allowed - left))
-    return found
-
-
-def _lots(problem: Problem, item: str, qty: float) -> list[tuple[str, float]]:
-    place = problem.item_ids.index(item)
-    most = float(problem.item_lot_max[place])
-    parts = []
-    while qty > TINY:
-        part = rounded(problem, place, min(qty, most))
-        parts.append((item, part))
-        qty -= part
-    return parts
 
 
 def _own_operations(problem: Problem, lever: RushOrder) -> pd.DataFrame:
@@ -360,15 +289,3 @@ def _quotes(
             )
         )
     return pd.DataFrame(rows, columns=list(RUSH_SHAPE)).astype(RUSH_SHAPE)
-
-
-def usual_price(tables: Mapping[str, pd.DataFrame], item_id: str) -> tuple[float, float]:
-    """Return price and margin of a unit in the item's newest order line; 0 = none. [money/uom]"""
-    lines = table_or_empty(tables, "sales_order_line")
-    own = lines[lines["item_id"] == item_id].sort_values("ordered_at", kind="stable")
-    price = own["net_price"].fillna(own["net_value"] / own["ordered_qty"]).dropna()
-    margin = own["margin_per_unit"].dropna()
-    return (
-        float(price.iloc[-1]) if len(price) else 0.0,
-        float(margin.iloc[-1]) if len(margin) else 0.0,
-    )

@@ -12,7 +12,7 @@ from soe_lib.run import Run
 from soe_lib.scenario.levers import Allocation, PremiumFreight, RushOrder, Subcontract, TypedLever
 from soe_lib.scenario.orders import open_lines
 from soe_lib.scenario.published import table_or_empty
-from soe_lib.scenario.rush import usual_price
+from soe_lib.scenario.rush_work import usual_price
 from soe_lib.scenario.typed_levers import ALLOCATION_RULES, RUSH_POLICIES
 
 SOMEBODY_NEW = "somebody new"
