@@ -2,8 +2,8 @@
 ``make bench-what-if``: seconds from a lever that is pulled to the new comparison.
 
 As the page does it: a child process that has loaded the plant computes, tests and writes the
-scenario's tables; the parent keeps them as files, ranks the scenarios and draws comparison, costs
-and Gantt. The doors are 3 s on the demo plant and 10 s on a plant of 500 SKUs, 20 lines and 5,000
+scenario's tables; the parent keeps them as files, ranks the scenarios and draws comparison and
+costs. The doors are 3 s on the demo plant and 10 s on a plant of 500 SKUs, 20 lines and 5,000
 orders. No test: figures depend on the machine, CPU seconds stand beside the wall time.
 """
 
@@ -203,7 +203,7 @@ def choices(folder: Path, nothing: Tables) -> dict[str, Choice]:
 
 
 def _drawn(folder: Path, nothing: Tables, tables: Tables) -> Any:
-    """Do what the page does with a result: keep it, rank, draw comparison, costs and Gantt."""
+    """Do what the page does with a result: keep it, rank, draw comparison and costs."""
     from soe_lib.charts import plot_scenario_costs
     from soe_lib.scenario.compare import ranked
     from soe_lib.views.live.comparison import comparison_html
