@@ -53,7 +53,7 @@ class LinePrices:
         """
         own = promises.reset_index(drop=True)
         if not own[LINE_KEY].equals(self.lines[LINE_KEY]):
-            raise ValueError("the promises are of other order lines")
+            raise ValueError("a lever moves an order line across the end of the horizon")
         tardy = own["lateness_days"].clip(lower=0)
         is_late = tardy > LATE_DAYS
         cost = late_cost(own["lateness_days"], self.clause, self.params)
