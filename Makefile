@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEEK_ARGS ?=
 
-.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-events bench-promises bench-twin clean help
+.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-events bench-promises bench-twin bench-what-if clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,9 @@ bench-events: $(VENV)/.installed-test ## seconds and memory of detection over te
 bench-promises: $(VENV)/.installed-test ## how fast promises are replayed, and how right they were
 	$(BIN)/python -m tests.benchmarks.promises --demo --adventureworks $${SOE_REAL_DATA:-../shared/data}
 	$(BIN)/python -m tests.benchmarks.suppliers --data $${SOE_REAL_DATA:-../shared/data}
+
+bench-what-if: $(VENV)/.installed-test ## seconds from a lever that is pulled to the new comparison
+	$(BIN)/python -m tests.benchmarks.what_if
 
 format: $(VENV)/.installed-test ## let ruff put the code in order
 	$(BIN)/ruff check --fix .

@@ -178,6 +178,15 @@ def _replay(arguments: argparse.Namespace) -> int:
     run, desk = _desk(arguments.run)
     found = replay_decision(run, desk)
     print(found.sentence)
+    if found.record is not None:
+        print(f"chosen by {found.record.selected_by}: {found.record.reason}")
+        print(f"options seen ({len(found.record.options)}):")
+        for option in found.record.options:
+            mark = "*" if option["scenario"] == found.record.scenario_id else " "
+            print(
+                f" {mark} {option['title']!s:32} {option['status']!s:12} "
+                f"total {option['total_cost']:>12,.0f}  late {option['num_late_lines']:>6,.0f}"
+            )
     for row in found.measures.itertuples(index=False):
         print(f"{row.measure:20} {row.recorded:>16,.4f} {row.replayed:>16,.4f}")
     print(f"schedule {found.replayed_hash[:16]}, snapshot {run.snapshot.snapshot_id}, {found.code}")

@@ -216,7 +216,7 @@ def test_each_function_gets_what_the_difference_asks_of_it(governance: Governanc
     assert (table["owner_id"] != "").all()
     assert table["commitment_id"].is_unique
     said = table.set_index("action")["text"]
-    assert said["redate"].startswith("Tell K2, order S2/1: new date 2026-11-29")
+    assert said["redate"].startswith("Tell K2, order S2/1: new date Sun 29 Nov")
     assert "-1,640 EUR" in said["book_effect"]
     assert "Provide 3,000 EUR" in said["provide"]
     assert "500 of C1 with V1" in said["expedite"]

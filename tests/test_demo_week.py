@@ -161,6 +161,11 @@ def test_meeting_by_command_line_ends_with_the_green_seal(week: Path, tmp_path: 
     )
     signed = [soe("sign", "--as", name, workspace=week, extra=secret) for name in names]
     assert any("everything is signed" in done.stdout for done in signed)
+    nowhere = {**secret, "SOE_STAGING_URL": "postgresql+psycopg://a:b@127.0.0.1:1/none"}
+    lost = soe("publish", "--as", "soe_lead", workspace=week, extra=nowhere)
+    assert lost.returncode == 1
+    assert "the staging tables cannot be reached, so nothing was sent" in lost.stderr
+    assert "Traceback" not in lost.stderr
     published = soe("publish", "--as", "soe_lead", workspace=week, extra=secret)
     assert published.returncode == 0, published.stderr
     assert "APS = ERP = MES" in published.stdout
@@ -178,6 +183,10 @@ def _replays(week: Path) -> None:
     same = soe("replay", workspace=week)
     assert same.returncode == 0, same.stdout + same.stderr
     assert "bit for bit" in same.stdout
+    assert "chosen by soe_lead: cheapest" in same.stdout
+    assert "options seen (4):" in same.stdout
+    assert " * Alternate lines" in same.stdout
+    assert "these differ" not in same.stdout
     path = run_folder(week) / "run.json"
     content = json.loads(path.read_text())
     content["params"]["schedule"] |= {"iterations": 40, "seed": 2}

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from soe_lib.decision.governance import load_governance
+from soe_lib.views.live.decision_panel import person_words
 from tests.conftest import ROOT, skip_or_fail
 from tests.demo_week import environment, small_params, soe, week
 
@@ -119,7 +120,7 @@ def _choose(page: Any, label: str, text: str) -> None:
 
 def _title(person_id: str) -> str:
     person = next(p for p in GOVERNANCE.people if p.person_id == person_id)
-    return f"{person.name} ({GOVERNANCE.title(person.role)})"
+    return person_words(person.name, GOVERNANCE.title(person.role))
 
 
 def _act(page: Any, person_id: str, button: str) -> None:
@@ -174,6 +175,25 @@ def test_levers_are_pulled_and_compared(page: Any, meeting: tuple[str, Path]) ->
     assert "date" in kinds  # the Gantt keeps its date axis after every redraw
 
 
+def test_a_rush_order_is_asked(page: Any, meeting: tuple[str, Path]) -> None:
+    """Tests that an inquiry is answered with a date and is not offered for selection."""
+    address, _ = meeting
+    _open(page, address, "3_what_if")
+    page.wait_for_selector(".soe-typed-levers")
+    page.get_by_text("Add a rush order").click()
+    page.locator(".soe-lever-rush input").check()
+    page.locator("input[type=text]").first.fill("Rush")
+    page.locator("input[type=text]").first.press("Tab")
+    page.locator(".soe-do-compute").click()
+    page.wait_for_selector(".soe-rush-answer .soe-rush", state="attached")
+    assert "margin" in page.locator(".soe-rush").first.text_content()
+    assert "inquiry" in page.locator(".soe-comparison th:has-text('Rush')").first.text_content()
+    _open(page, address, "4_decision")
+    page.wait_for_selector(".soe-do-select")
+    offered = page.locator(".widget-dropdown:has(label:text-is('Scenario')) option")
+    assert "Rush" not in offered.all_text_contents()
+
+
 def test_meeting_ends_with_the_green_seal(page: Any, meeting: tuple[str, Path]) -> None:
     """Tests selecting, answering, verifying, six signatures, publishing and the seal."""
     address, workspace = meeting
@@ -184,6 +204,7 @@ def test_meeting_ends_with_the_green_seal(page: Any, meeting: tuple[str, Path]) 
     reason.press("Tab")
     _act(page, "soe_lead", "select")
     page.wait_for_selector(".soe-decision-state:has-text('lowest cost')", state="attached")
+    assert "options were seen" in page.locator("details.soe-list").first.text_content()
     for person in GOVERNANCE.people:
         done = soe(
             "answer",

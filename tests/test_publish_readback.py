@@ -212,6 +212,32 @@ def test_going_back_to_an_earlier_value_is_applied() -> None:
         assert synchronise(messages, targets)[0].is_green
 
 
+@pytest.mark.parametrize(
+    "error",
+    [ConnectionError("line is down\nsecond line"), sa.exc.OperationalError("select", {}, None)],
+)
+def test_a_read_back_that_fails_names_every_fact_of_that_system(error: Exception) -> None:
+    """Tests that a system that raises is not green: its facts are named, the others compared."""
+    messages = build_messages(preview(), "P1", 1)
+    targets = staging()
+    seal, _ = synchronise(messages, targets)
+    assert seal.is_green
+
+    class Silent(StagingTarget):
+        def read_back(self) -> pd.DataFrame:
+            raise error
+
+    silent = Silent(sa.create_engine("sqlite://"), "ERP")
+    seal = compare(messages, [targets[0], silent, targets[2]])
+    assert not seal.is_green
+    assert set(seal.differences["system"]) == {"ERP"}
+    assert set(seal.differences["difference"]) == {"unreadable"}
+    assert len(seal.differences) == (messages["system"] == "ERP").sum()
+    assert type(error).__name__ in seal.differences["held"].iloc[0]
+    assert "\n" not in seal.differences["held"].iloc[0]
+    assert seal.sentence.startswith("Not sealed: ERP cannot be read back")
+
+
 def test_a_system_that_cannot_be_read_breaks_the_seal() -> None:
     """Tests that two systems of three are not a green seal."""
     targets = staging()

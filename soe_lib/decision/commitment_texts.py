@@ -100,7 +100,7 @@ def supplies(needed: pd.DataFrame, currency: str, time_zone: str) -> list[Row]:
         line = f" (line {name})" if row.po_id else ""
         price = f" ({_money(row.cost, currency)})" if row.cost > 0 else ""
         here = _when(row.new_receipt_at, time_zone) if row.action == "make" else ""
-        here = here or _day(row.new_receipt_at)
+        here = here or _said_day(row.new_receipt_at)
         rows.append(
             _row(
                 "operations" if row.action == "make" else "procurement",
@@ -132,7 +132,11 @@ def new_dates(confirmations: pd.DataFrame) -> list[Row]:
     for row in rows_of(confirmations):
         old, new = _day(row.old_confirmed_date), _day(row.new_confirmed_date)
         said = words[row.action].format(
-            old=old, new=new, days=row.moved_days, qty=row.new_confirmed_qty, open=row.open_qty
+            old=_said_day(row.old_confirmed_date),
+            new=_said_day(row.new_confirmed_date),
+            days=row.moved_days,
+            qty=row.new_confirmed_qty,
+            open=row.open_qty,
         )
         rows.append(
             _row(
@@ -226,6 +230,12 @@ def demand(confirmations: pd.DataFrame, families: Mapping[str, str]) -> list[Row
 def _day(value: object) -> str:
     instant = pd.Timestamp(value)  # type: ignore[arg-type]
     return "" if pd.isna(instant) else instant.strftime("%Y-%m-%d")
+
+
+def _said_day(value: object) -> str:
+    """Return a day as people say it; the columns beside the sentence have it for machines."""
+    instant = pd.Timestamp(value)  # type: ignore[arg-type]
+    return "" if pd.isna(instant) else instant.strftime("%a %d %b")
 
 
 def _when(value: object, time_zone: str) -> str:

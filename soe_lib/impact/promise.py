@@ -19,6 +19,7 @@ from scipy.stats import norm
 
 from soe_lib.impact.noise import Noise
 from soe_lib.impact.replay import Replay
+from soe_lib.schedule import Problem
 from soe_lib.schedule import work as engine
 from soe_lib.schedule.pegging import clause_cost
 
@@ -193,9 +194,19 @@ def promise_odds(replay: Replay, luck: Luck, confidence_pct: float = 90.0) -> pd
         is the instant that the line makes in ``confidence_pct`` of the replications, money by the
         clause of the line.
     """
-    problem = replay.problem
+    return odds_of_lateness(replay.problem, lateness_under(replay, luck), confidence_pct)
+
+
+def lateness_under(replay: Replay, luck: Luck) -> np.ndarray:
+    """Return the lateness of order lines under drawn luck, one row per replication. [min]"""
     facts = {"run": luck.run, "supply_at": luck.supply_at, "lot_qty": luck.lot_qty}
-    lateness = replay.replayed(facts, luck.count).lateness
+    return replay.replayed(facts, luck.count).lateness
+
+
+def odds_of_lateness(
+    problem: Problem, lateness: np.ndarray, confidence_pct: float = 90.0
+) -> pd.DataFrame:
+    """Return :func:`promise_odds` of lateness per replication (rows) and order line [min]."""
     chance = (lateness <= LATE_MINUTES).mean(axis=0)
     level = np.quantile(lateness, confidence_pct / 100, axis=0, method="inverted_cdf")
     sure = np.maximum(problem.demand_due + level, 0.0)
@@ -215,9 +226,9 @@ def promise_odds(replay: Replay, luck: Luck, confidence_pct: float = 90.0) -> pd
         item_id=names,
         due_at=instants(problem.demand_due),
         p_on_time=chance,
-        standard_error=np.sqrt(chance * (1 - chance) / luck.count),
+        standard_error=np.sqrt(chance * (1 - chance) / len(lateness)),
         sure_at=instants(sure),
         expected_late_days=np.maximum(lateness, 0.0).mean(axis=0) / DAY,
-        expected_late_cost=cost / luck.count,
+        expected_late_cost=cost / len(lateness),
     )
     return found[list(PROMISE_COLUMNS)].astype(PROMISE_COLUMNS)

@@ -38,7 +38,7 @@ class Seal:
         Facts compared.
     differences
         One row per (``system``, ``object_type``, ``object_id``) that differs: ``difference``
-        (missing, different, left over), ``published`` and ``held`` payloads.
+        (missing, different, left over, unreadable), ``published`` and ``held`` payloads.
     sentence
         The seal in words.
     """
@@ -75,7 +75,17 @@ def compare(messages: pd.DataFrame, targets: Sequence[Target]) -> Seal:
 def _differences(messages: pd.DataFrame, target: Target) -> pd.DataFrame:
     key = ["object_type", "object_id"]
     sent = messages.loc[messages["system"] == target.system, [*key, "payload", "payload_hash"]]
-    held = target.read_back()[[*key, "payload", "payload_hash", "publication_id"]]
+    try:
+        held = target.read_back()[[*key, "payload", "payload_hash", "publication_id"]]
+    except (OSError, DBAPIError, KeyError) as error:
+        # what cannot be read is not known to be there: each fact is named
+        first = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+        return sent.assign(
+            system=target.system,
+            difference="unreadable",
+            published=sent["payload"],
+            held=f"{type(error).__name__}: {first}",
+        )[list(DIFFERENCE_COLUMNS)]
     joined = sent.merge(held, on=key, how="outer", suffixes=("", "_held"), indicator="_side")
     this = messages["publication_id"].iloc[0] if len(messages) else ""
     # what an earlier publication left behind and this one does not mention is history, not a
@@ -97,6 +107,12 @@ def _differences(messages: pd.DataFrame, target: Target) -> pd.DataFrame:
 def _sentence(messages: pd.DataFrame, differences: pd.DataFrame, absent: list[str]) -> str:
     if absent:
         return f"Not sealed: {', '.join(absent)} cannot be read back."
+    unreadable = differences.loc[differences["difference"] == "unreadable", "system"]
+    if len(unreadable):
+        named = ", ".join(sorted(set(unreadable)))
+        return (
+            f"Not sealed: {named} cannot be read back ({len(unreadable):,} facts are not proven)."
+        )
     systems = sorted(set(messages["system"]))
     if differences.empty:
         return f"{' = '.join(systems)}: {len(messages):,} facts agree."

@@ -8,8 +8,20 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.scenario.context import Context
-from soe_lib.scenario.levers import DelayLowPriority, Expedite, FewMoves, Lever, Overtime, Split
+from soe_lib.scenario.levers import (
+    Allocation,
+    DelayLowPriority,
+    Expedite,
+    FewMoves,
+    Lever,
+    Overtime,
+    PremiumFreight,
+    RushOrder,
+    Split,
+    Subcontract,
+)
 from soe_lib.scenario.published import published_schedule, table_or_empty
+from soe_lib.scenario.typed_tables import allocated, with_typed
 from soe_lib.schedule import Problem, with_overtime
 from soe_lib.schedule.urgency import with_urgency
 from soe_lib.tables import TABLES
@@ -17,6 +29,8 @@ from soe_lib.tables import TABLES
 LOW_TIER_WEIGHT = 0.05
 """Weight of a low tier's lateness while the sequence is searched; its price is charged in full."""
 HOURS_PER_WEEK = 168.0
+CHANGES_TABLES = (Expedite, Split, RushOrder, Subcontract, PremiumFreight)
+"""Levers after which the problem is built anew."""
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -35,14 +49,8 @@ def problem_with(context: Context, levers: Sequence[Lever], base: Problem | None
         Problem of the snapshot without levers, where it is at hand: only levers that change
         tables build it anew.
     """
-    tables = dict(context.tables)
-    expedites = [lever for lever in levers if isinstance(lever, Expedite)]
-    splits = [lever for lever in levers if isinstance(lever, Split)]
-    if expedites:
-        tables["purchase_order_line"] = expedited(tables, expedites)
-    if splits:
-        tables["schedule_operation"] = split_lots(tables, context.as_of, splits)
-    is_fresh = base is None or bool(expedites) or bool(splits)
+    tables = tables_with(context, levers)
+    is_fresh = any(isinstance(lever, CHANGES_TABLES) for lever in levers)
     problem = context.problem(tables) if base is None or is_fresh else base
     overtime = [lever for lever in levers if isinstance(lever, Overtime)]
     if overtime:
@@ -50,9 +58,23 @@ def problem_with(context: Context, levers: Sequence[Lever], base: Problem | None
     for lever in levers:
         if isinstance(lever, DelayLowPriority):
             problem = delayed(problem, tables, lever.tiers)
+        if isinstance(lever, Allocation):
+            problem = allocated(problem, tables, lever)
         if isinstance(lever, FewMoves):
             problem = problem.replace(op_change_cost=problem.op_change_cost * lever.factor)
     return problem
+
+
+def tables_with(context: Context, levers: Sequence[Lever]) -> dict[str, pd.DataFrame]:
+    """Return the snapshot's tables with levers pulled; those of the problem alone change none."""
+    tables = dict(with_typed(context.tables, context.as_of, levers))
+    expedites = [lever for lever in levers if isinstance(lever, Expedite)]
+    splits = [lever for lever in levers if isinstance(lever, Split)]
+    if expedites:
+        tables["purchase_order_line"] = expedited(tables, expedites)
+    if splits:
+        tables["schedule_operation"] = split_lots(tables, context.as_of, splits)
+    return tables
 
 
 def expedited(tables: Tables, expedites: Sequence[Expedite]) -> pd.DataFrame:

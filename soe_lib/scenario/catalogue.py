@@ -13,6 +13,10 @@ LEVERS = (
     "split",
     "delay low priority",
     "few moves",
+    "allocation",
+    "premium freight",
+    "subcontract",
+    "rush order",
 )
 
 

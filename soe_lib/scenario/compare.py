@@ -10,6 +10,8 @@ import pandas as pd
 from soe_lib.scenario.costs import TERM_WORDS, TERMS
 from soe_lib.scenario.result import Result
 
+INQUIRY = "rush order"
+"""Word of the lever that makes a scenario an inquiry: it is never recommended nor published."""
 MORE_IS_WORSE = ("num_late_lines", "tardiness_days", "late_cost", "total_cost", "num_moves")
 """What a scenario is judged by when one dominates another."""
 
@@ -57,7 +59,8 @@ def compare(results: Sequence[Result]) -> pd.DataFrame:
         One row per scenario in the order given: ``scenario``, ``title``, ``description``,
         ``levers``, ``same_as`` (title of the scenario whose schedule it is, where no lever of its
         own pays), ``num_offered`` (levers tried), the measures, ``delta_<measure>`` against doing
-        nothing, ``status`` (rejected, recommended, dominated or open), ``is_rejected`` (its
+        nothing, ``status`` (rejected, inquiry, recommended, dominated or open), ``is_inquiry`` (an
+        order that the ERP does not have is put in), ``is_rejected`` (its
         schedule breaks a rule),
         ``is_dominated`` (another is no worse in late lines, days, lateness, total and moves, and
         better in one), ``dominated_by`` (title), ``is_recommended`` (cheapest that is not
@@ -98,14 +101,20 @@ def ranked(scenarios: pd.DataFrame) -> pd.DataFrame:
     for name in DELTAS:
         rows[f"delta_{name}"] = (rows[name] - first[name]).astype(MEASURES[name])
     rows["is_rejected"] = rows["num_violations"] > 0
+    rows["is_inquiry"] = rows["levers"].str.contains(INQUIRY, regex=False)
     rows["dominated_by"] = _dominating(rows)
     rows["is_dominated"] = rows["dominated_by"] != ""
-    legal = rows[~rows["is_rejected"]]
+    legal = rows[~rows["is_rejected"] & ~rows["is_inquiry"]]
     best = legal.sort_values(["total_cost", "num_moves"], kind="stable").head(1)
     rows["is_recommended"] = rows.index.isin(best.index)
     status = np.select(
-        [rows["is_rejected"], rows["is_recommended"], rows["is_dominated"]],
-        ["rejected", "recommended", "dominated"],
+        [
+            rows["is_rejected"],
+            rows["is_inquiry"],
+            rows["is_recommended"],
+            rows["is_dominated"],
+        ],
+        ["rejected", "inquiry", "recommended", "dominated"],
         "open",
     )
     rows["status"] = pd.Series(status, index=rows.index, dtype="str")
@@ -116,10 +125,14 @@ def ranked(scenarios: pd.DataFrame) -> pd.DataFrame:
 def _dominating(rows: pd.DataFrame) -> pd.Series:
     """Title of the cheapest scenario that dominates each, empty where none does."""
     values = rows[list(MORE_IS_WORSE)].to_numpy(float)
+    comparable = ~rows["is_rejected"].to_numpy() & ~rows["is_inquiry"].to_numpy()
     names = []
-    for own in values:
+    for own, is_inquiry in zip(values, rows["is_inquiry"], strict=True):
+        if is_inquiry:  # it answers another question
+            names.append("")
+            continue
         better = (values <= own + 1e-6).all(axis=1) & (values < own - 1e-6).any(axis=1)
-        ahead = rows[better & ~rows["is_rejected"].to_numpy()]
+        ahead = rows[better & comparable]
         cheapest = ahead.sort_values(["total_cost", "num_moves"], kind="stable")["title"]
         names.append(cheapest.iloc[0] if len(cheapest) else "")
     return pd.Series(names, index=rows.index, dtype="str")
@@ -134,6 +147,13 @@ def _reasons(rows: pd.DataFrame) -> list[str]:
 def _reason(row: pd.Series, first: pd.Series, best: pd.Series | None) -> str:
     if row["is_rejected"]:
         return f"its schedule breaks {row['num_violations']} rules"
+    if row["is_inquiry"]:
+        gain = -row["delta_total_cost"]
+        words = "better" if gain >= 0 else "worse"
+        return (
+            f"an inquiry: with the margin of the order {abs(gain):,.0f} {words} than doing "
+            "nothing; the order is entered in the ERP before anything of it is published"
+        )
     if row["is_recommended"]:
         if row["scenario"] == first["scenario"]:
             return "no scenario costs less in total than doing nothing"

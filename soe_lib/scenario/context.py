@@ -9,9 +9,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from soe_lib.divergence.facts import facts_of
+from soe_lib.impact.noise import Noise, fit_noise
 from soe_lib.params import Params, PriorityCriterion
 from soe_lib.scenario.costs import Prices, prices_of
-from soe_lib.scenario.difference import OPERATION_KEY
+from soe_lib.scenario.difference import OPERATION_KEY, same_operations
 from soe_lib.schedule import Problem, Schedule, build_problem
 
 __all__ = ["OPERATION_KEY", "Context", "as_published", "late_lots", "work_for"]
@@ -68,6 +70,12 @@ class Context:
         """Prices of the snapshot."""
         return prices_of(self.tables, self.params.money)
 
+    @cached_property
+    def noise(self) -> Noise:
+        """How the site varies, learnt from the snapshot."""
+        zone = self.site_time_zone
+        return fit_noise(facts_of(self.tables, self.as_of, self.params, time_zone=zone))
+
 
 def as_published(problem: Problem, operations: pd.DataFrame) -> Problem:
     """
@@ -103,6 +111,12 @@ def as_published(problem: Problem, operations: pd.DataFrame) -> Problem:
 
 def with_published_start(operations: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """Return operations with the start at which the published schedule has them."""
+    places = same_operations(published, operations)
+    if places is not None:
+        told = published["start_at"].take(places).to_numpy()
+        return operations.assign(published_start_at=told).astype(
+            {"published_start_at": "datetime64[us, UTC]"}
+        )
     start = published[[*OPERATION_KEY, "start_at"]].rename(columns={"start_at": "_start"})
     start = start.drop_duplicates(OPERATION_KEY)
     joined = operations.merge(start, on=OPERATION_KEY, how="left")

@@ -24,6 +24,7 @@ TERMS = (
     "changeover_cost",
     "holding_cost",
     "change_cost",
+    "put_in_margin",
 )
 """Money terms of a scenario; their sum is its total cost."""
 
@@ -31,10 +32,11 @@ TERM_WORDS = {
     "late_cost": "lateness",
     "lost_margin": "lost margin",
     "overtime_cost": "overtime",
-    "expedite_cost": "expedites",
+    "expedite_cost": "expedites, freight, subcontracting",
     "changeover_cost": "changeovers",
     "holding_cost": "holding",
     "change_cost": "unrest",
+    "put_in_margin": "margin of an order put in",
     "total_cost": "total",
 }
 """Terms as people say them."""

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from soe_lib.scenario.apply import problem_with
 from soe_lib.scenario.catalogue import LEVERS, Scenario
-from soe_lib.scenario.levers import Expedite, FewMoves, Lever, Overtime
+from soe_lib.scenario.levers import (
+    Allocation,
+    Expedite,
+    FewMoves,
+    Lever,
+    Overtime,
+    PremiumFreight,
+    RushOrder,
+    Subcontract,
+    TypedLever,
+)
 from soe_lib.scenario.offers import offers
 from soe_lib.scenario.result import Result, Start, measured, verified
+from soe_lib.scenario.rush import accepted
+from soe_lib.scenario.rush_work import planned
 from soe_lib.scenario.settle import settled
-from soe_lib.schedule import solve
+from soe_lib.schedule import right_shift, solve
 
 LONGEST_TITLE = 60
+TYPED_WORDS: dict[type, str] = {
+    RushOrder: "rush order",
+    Subcontract: "subcontract",
+    PremiumFreight: "premium freight",
+    Allocation: "allocation",
+}
+"""Words of ``catalogue.LEVERS`` for levers that are typed."""
 Progress = Callable[[float, str], None]
 
 
@@ -34,6 +53,8 @@ class Choice:
         Purchase order lines (``po_id/line_id``) that may be pulled in; empty = all that help.
     move_factor
         How many times its own price of unrest a move must save; 1 = it must pay.
+    typed
+        Levers that somebody typed: a rush order, a subcontractor, freight, a rule of allocation.
     """
 
     title: str
@@ -41,6 +62,7 @@ class Choice:
     resources: tuple[str, ...] = ()
     purchase_lines: tuple[str, ...] = ()
     move_factor: float = 1.0
+    typed: tuple[TypedLever, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.title.strip() or len(self.title) > LONGEST_TITLE:
@@ -50,15 +72,30 @@ class Choice:
         unknown = [lever for lever in self.levers if lever not in LEVERS]
         if unknown:
             raise ValueError(f"unknown lever {', '.join(unknown)}; known: {', '.join(LEVERS)}")
-        if not self.levers:
+        if not self.levers and not self.typed:
             raise ValueError("choose at least one lever")
+        if len(self.rush_orders) > 1:
+            raise ValueError(
+                "one rush order at a time; compute the other one as a scenario of its own"
+            )
+
+    @property
+    def rush_orders(self) -> tuple[RushOrder, ...]:
+        """The orders that are put in; at most one."""
+        return tuple(lever for lever in self.typed if isinstance(lever, RushOrder))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All levers in words of ``catalogue.LEVERS``."""
+        typed = [TYPED_WORDS[type(lever)] for lever in self.typed]
+        return tuple(dict.fromkeys([*self.levers, *typed]))
 
     def scenario(self, name: str) -> Scenario:
         """Return the choice as a scenario under a name of its own."""
-        named = [*self.levers]
         limits = [*self.resources, *self.purchase_lines]
         only = f"; only {', '.join(limits)}" if limits else ""
-        return Scenario(name, self.title.strip(), self.levers, f"{', '.join(named)}{only}")
+        text = f"{', '.join(self.words)}{only}"
+        return Scenario(name, self.title.strip(), self.words, text)
 
 
 def levers_of(choice: Choice, start: Start) -> tuple[Lever, ...]:
@@ -67,7 +104,7 @@ def levers_of(choice: Choice, start: Start) -> tuple[Lever, ...]:
     kept = [lever for lever in offered if _admits(choice, lever)]
     if choice.move_factor > 1 and not any(isinstance(lever, FewMoves) for lever in kept):
         kept.append(FewMoves(choice.move_factor))
-    return tuple(kept)
+    return (*kept, *(lever for lever in choice.typed if not isinstance(lever, RushOrder)))
 
 
 def evaluate_choice(
@@ -88,14 +125,28 @@ def evaluate_choice(
         Called with the share done and what is being done.
     """
     scenario = choice.scenario(name)
+    base = _without_rush(choice, scenario, start, progress)
+    if not choice.rush_orders:
+        return base
+    progress(0.4, "netting what must be made for the order")
+    return accepted(base, planned(choice.rush_orders[0], start), start, progress)
+
+
+def _without_rush(choice: Choice, scenario: Scenario, start: Start, progress: Progress) -> Result:
+    """Compute the levers of a choice but for the order that is put in."""
     levers = levers_of(choice, start)
+    if not choice.levers and not levers:
+        return replace(start.nothing, scenario=scenario)
     progress(0.1, f"{len(levers)} levers pulled")
-    problem = problem_with(start.context, levers) if levers else start.problem
+    problem = problem_with(start.context, levers, start.problem)
+    if not choice.levers:
+        replayed = measured(scenario, start, problem, right_shift(problem), levers)
+        return verified(replayed)
     may_reroute = "alternate routing" in choice.levers
     schedule = solve(problem, start.context.params.schedule, may_reroute=may_reroute)
-    progress(0.6, "schedule found; checking it")
-    found = verified(measured(scenario, start, problem, schedule, levers))
-    progress(0.8, "letting go of what does not pay")
+    progress(0.6, "schedule found; taking back moves that do not pay")
+    found = measured(scenario, start, problem, schedule, levers)
+    progress(0.8, "letting go of levers that do not pay; checking the schedule")
     return settled(found, start)
 
 

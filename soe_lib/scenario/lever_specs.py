@@ -9,18 +9,41 @@ from dataclasses import asdict, fields
 import pandas as pd
 
 from soe_lib.scenario.levers import (
+    Allocation,
     DelayLowPriority,
     Expedite,
     FewMoves,
     Lever,
     Overtime,
+    PremiumFreight,
+    RushOrder,
     Split,
+    Subcontract,
 )
 
 _KINDS: dict[str, type] = {
-    kind.__name__: kind for kind in (Overtime, Expedite, Split, DelayLowPriority, FewMoves)
+    kind.__name__: kind
+    for kind in (
+        Overtime,
+        Expedite,
+        Split,
+        DelayLowPriority,
+        FewMoves,
+        RushOrder,
+        Subcontract,
+        PremiumFreight,
+        Allocation,
+    )
 }
-_INSTANTS = ("start_at", "end_at", "act_by_at", "old_date", "new_date")
+_INSTANTS = (
+    "start_at",
+    "end_at",
+    "act_by_at",
+    "old_date",
+    "new_date",
+    "wanted_date",
+    "back_date",
+)
 
 
 def spec_of(lever: Lever) -> str:

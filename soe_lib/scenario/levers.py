@@ -12,6 +12,31 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from soe_lib.scenario.typed_levers import (
+    Allocation,
+    PremiumFreight,
+    RushOrder,
+    Subcontract,
+    TypedLever,
+)
+
+__all__ = [
+    "FEW_MOVES_FACTOR",
+    "PULLED_COLUMNS",
+    "Allocation",
+    "DelayLowPriority",
+    "Expedite",
+    "FewMoves",
+    "Lever",
+    "Overtime",
+    "PremiumFreight",
+    "RushOrder",
+    "Split",
+    "Subcontract",
+    "TypedLever",
+    "pulled_rows",
+]
+
 PULLED_COLUMNS = (
     "lever",
     "object_type",
@@ -191,7 +216,7 @@ class FewMoves:
         )
 
 
-Lever = Overtime | Expedite | Split | DelayLowPriority | FewMoves
+Lever = Overtime | Expedite | Split | DelayLowPriority | FewMoves | TypedLever
 
 
 def pulled_rows(levers: Sequence[Lever], time_zone: str = "UTC") -> pd.DataFrame:

@@ -93,6 +93,35 @@ def _peak(uses: pd.DataFrame, weight: np.ndarray) -> tuple[float, pd.Timestamp]:
     return float(running[highest]), pd.Timestamp(level["at"].iloc[highest])
 
 
+@dataclass(frozen=True)
+class Levels:
+    """People at work: instants at which their number changes, and the number from then on."""
+
+    at: np.ndarray
+    level: np.ndarray
+
+    def peak(self, begin: pd.Timestamp, end: pd.Timestamp) -> tuple[float, pd.Timestamp]:
+        """Return the most people at once between two instants, and when first."""
+        low = int(np.searchsorted(self.at, begin.to_datetime64(), side="right"))
+        high = int(np.searchsorted(self.at, end.to_datetime64(), side="left"))
+        before = float(self.level[low - 1]) if low else 0.0
+        inside = self.level[low:high]
+        if not len(inside) or float(inside.max()) <= before:
+            return before, begin
+        place = int(inside.argmax())
+        return float(inside[place]), pd.Timestamp(self.at[low + place], tz="UTC")
+
+
+def _levels(jobs: pd.DataFrame) -> Levels:
+    """Sum the people of runs over time; ends free before starts take."""
+    weight = jobs["labour_count"].astype(float).to_numpy()
+    begins, ends = jobs["start_at"].dt.tz_convert(None), jobs["end_at"].dt.tz_convert(None)
+    at = np.concatenate([begins.to_numpy(), ends.to_numpy()])
+    change = np.concatenate([weight, -weight])
+    order = np.lexsort((change, at))
+    return Levels(at[order], change[order].cumsum())
+
+
 def labour(
     operations: pd.DataFrame, overtime: pd.DataFrame, tables: Tables, time_zone: str
 ) -> Finding:
@@ -125,23 +154,14 @@ def labour(
     if shifts.empty:
         return Finding(0, asked, "headcounts have no shift times")
     rows: list[Row] = []
-    for shift in rows_of(shifts):
-        inside = jobs[
-            (jobs["site"] == shift.site_id)
-            & (jobs["start_at"] < shift.end_at)
-            & (jobs["end_at"] > shift.start_at)
-        ]
-        if inside.empty:
-            continue
-        clipped = inside.assign(
-            setup_start_at=inside["start_at"].clip(lower=shift.start_at),
-            end_at=inside["end_at"].clip(upper=shift.end_at),
-        )
-        peak, at = _peak(clipped, inside["labour_count"].astype(float).to_numpy())
-        name = f"{shift.site_id} {shift.labour_date:%Y-%m-%d} {shift.shift_code}"
-        if peak > shift.headcount + 1e-9:
-            detail = f"{peak:.0f} people needed at once, {shift.headcount:.0f} {shift.basis}"
-            rows.append(("fail", "shift", name, at, detail, ""))
+    for place, windows in shifts.groupby("site_id", sort=True):
+        levels = _levels(jobs[jobs["site"] == place])
+        for shift in rows_of(windows):
+            peak, at = levels.peak(shift.start_at, shift.end_at)
+            if peak > shift.headcount + 1e-9:
+                name = f"{place} {shift.labour_date:%Y-%m-%d} {shift.shift_code}"
+                detail = f"{peak:.0f} people needed at once, {shift.headcount:.0f} {shift.basis}"
+                rows.append(("fail", "shift", name, at, detail, ""))
     last = shifts.groupby("site_id")["end_at"].max()
     beyond = jobs[jobs["start_at"] >= jobs["site"].map(last)]
     for place, after in beyond.groupby("site", sort=True):

@@ -16,13 +16,14 @@ import pandas as pd
 
 from soe_lib.scenario.context import as_published, work_for
 from soe_lib.scenario.fences import fence_end
-from soe_lib.scenario.levers import FewMoves
+from soe_lib.scenario.levers import Allocation, FewMoves, PremiumFreight, Subcontract
 from soe_lib.scenario.orders import LINE_KEY
 from soe_lib.scenario.result import Result, Start, measured
 from soe_lib.schedule import right_shift
 
 TRIED_LINES = 6
 """Better served lines that are tried one by one, beside all of them together."""
+TYPED = (Allocation, PremiumFreight, Subcontract)
 TOLERANCE_DAYS = 1e-3
 """A promise that becomes earlier by no more than this is not better. [days]"""
 
@@ -52,7 +53,9 @@ def quietest(found: Result, start: Start) -> Result:
     better = better_lines(found, start)
     everything = _advanced_for(found, better, start)
     best = _keeping(found, everything[:0], start)
-    tried = [found, _nothing(found, start), best]
+    tried = [found, best]
+    if not any(isinstance(lever, TYPED) for lever in found.levers):
+        tried.append(_nothing(found, start))  # what somebody typed is shown, whether it pays or not
     if len(everything):
         tried.append(_keeping(found, everything, start))
         tried.append(_keeping(found, everything, start, break_fence=True))

@@ -119,3 +119,39 @@ def _figures(result: Result, nothing: Result) -> tuple[object, ...]:
         result.total_cost,
         nothing.total_cost - result.total_cost,
     )
+
+
+def with_knee(frontier: pd.DataFrame, nothing: pd.Series) -> pd.DataFrame:
+    """
+    Return the frontier of repairs with doing nothing in front and its knee marked.
+
+    The knee is the point that lies farthest below the straight line from doing nothing to the last
+    repair, moves and total cost both counted as shares of their range: up to there a move pays
+    most.
+
+    Parameters
+    ----------
+    frontier
+        Rows of :data:`FRONTIER_SHAPE` of one scenario, in their order.
+    nothing
+        Row of doing nothing in the comparison.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label``, ``num_moves``, ``num_late_lines``, ``late_cost``, ``change_cost``,
+        ``total_cost`` [money], ``is_knee`` (False everywhere with fewer than two repairs).
+    """
+    names = ["num_moves", "num_late_lines", "late_cost", "change_cost", "total_cost"]
+    first = pd.DataFrame([{"label": "do nothing", **{name: nothing[name] for name in names}}])
+    repairs = frontier[names].assign(label=frontier["order_id"] + "/" + frontier["line_id"])
+    points = pd.concat([first, repairs], ignore_index=True)[["label", *names]]
+    moves, cost = points["num_moves"].astype(float), points["total_cost"]
+    width, height = moves.iloc[-1] - moves.iloc[0], cost.iloc[0] - cost.iloc[-1]
+    if len(points) < 3 or width <= 0 or height <= 0:
+        return points.assign(is_knee=False)
+    below = (cost.iloc[0] - cost) / height - (moves - moves.iloc[0]) / width
+    is_knee = pd.Series(False, index=points.index)
+    if below.max() > 1e-9:
+        is_knee[below.idxmax()] = True
+    return points.assign(is_knee=is_knee)

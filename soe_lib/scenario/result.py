@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soe_lib.impact import order_impact
 from soe_lib.scenario.catalogue import CATALOGUE, Scenario
 from soe_lib.scenario.context import Context, with_published_start
 from soe_lib.scenario.costs import (
@@ -22,7 +21,8 @@ from soe_lib.scenario.costs import (
 )
 from soe_lib.scenario.difference import moved_operations, moves_summary
 from soe_lib.scenario.fences import with_zone
-from soe_lib.scenario.levers import Lever, Split, pulled_rows
+from soe_lib.scenario.levers import Lever, RushOrder, Split, pulled_rows
+from soe_lib.scenario.line_prices import LinePrices, line_prices
 from soe_lib.scenario.orders import LINE_KEY
 from soe_lib.scenario.published import table_or_empty
 from soe_lib.schedule import Problem, Schedule, overtime_used, right_shift, verify
@@ -71,6 +71,10 @@ class Result:
         Levers that were tried.
     frontier
         Rows of ``repair.FRONTIER_SHAPE``: repairs one after the other; no rows for a search.
+    rush
+        Rows of ``rush.RUSH_SHAPE``: the places that were tried for an order that is put in.
+    displaced
+        Rows of ``rush.DISPLACED_SHAPE``: whom that order delays or brings forward.
     """
 
     scenario: Scenario
@@ -87,6 +91,8 @@ class Result:
     same_as: str = ""
     num_offered: int = 0
     frontier: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rush: pd.DataFrame = field(default_factory=pd.DataFrame)
+    displaced: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def total_cost(self) -> float:
@@ -109,6 +115,11 @@ class Start:
         keys = pd.MultiIndex.from_tuples(self.problem.demand_keys, names=LINE_KEY)
         own = pd.MultiIndex.from_frame(lines[LINE_KEY]).isin(keys)
         return {**self.context.tables, "sales_order_line": lines[own].reset_index(drop=True)}
+
+    @cached_property
+    def line_prices(self) -> LinePrices:
+        """Order lines and their clauses, looked up once."""
+        return line_prices(self.do_nothing.promises, self.open_tables, self.context.params.money)
 
     @cached_property
     def nothing(self) -> Result:
@@ -136,7 +147,9 @@ def measured(
     money = context.prices.money
     operations = with_published_start(schedule.operations, _published(start.problem, start))
     schedule = replace(schedule, operations=operations)
-    orders = order_impact(schedule.promises, start.open_tables, params.money)
+    rush = [lever for lever in levers if isinstance(lever, RushOrder)]
+    is_put_in = schedule.promises["order_id"].isin([lever.order_id for lever in rush])
+    orders = start.line_prices.orders(schedule.promises[~is_put_in])
     moves = moved_operations(
         start.do_nothing.operations, operations, tolerance_minutes=MOVE_TOLERANCE_MINUTES
     )
@@ -163,6 +176,7 @@ def measured(
         "changeover_cost": float(changed["cost"].sum()),
         "holding_cost": held_lots(schedule.pegging, schedule.promises, tables, money),
         "change_cost": float(moves["change_cost"].sum()),
+        "put_in_margin": _margin(rush, schedule.promises[is_put_in]),
     }
     measures["total_cost"] = float(sum(measures[term] for term in TERMS))
     return Result(
@@ -180,6 +194,12 @@ def measured(
     )
 
 
+def _margin(rush: Sequence[RushOrder], promises: pd.DataFrame) -> float:
+    """Margin that orders put in bring, as a negative cost; none for one that nothing covers."""
+    covered = set(promises.loc[promises["is_covered"].astype(bool), "order_id"])
+    return 0.0 - float(sum(lever.margin for lever in rush if lever.order_id in covered))
+
+
 def _published(problem: Problem, start: Start) -> pd.DataFrame:
     operations = start.do_nothing.operations
     return operations.assign(start_at=operations["published_start_at"])
@@ -195,6 +215,8 @@ def verified(result: Result) -> Result:
 def priced(levers: Sequence[Lever], used: pd.DataFrame, time_zone: str) -> pd.DataFrame:
     """Return levers as rows; overtime costs what is worked of it. [money]"""
     rows = pulled_rows(levers, time_zone)
+    if used.empty or rows.empty:  # overtime that nobody works costs nothing, and the rest its price
+        return rows
     worked = used.rename(columns={"resource_id": "object_id", "start_at": "act_by_at"})
     worked = worked.groupby(["object_id", "act_by_at"]).agg(cost=("cost", "sum")).reset_index()
     both = rows.merge(worked, on=["object_id", "act_by_at"], how="left", suffixes=("", "_used"))

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from soe_lib.scenario.capacity import capacity_effect
 from soe_lib.scenario.compare import compare, cost_terms
 from soe_lib.scenario.context import Context
+from soe_lib.scenario.costs import TERMS
 from soe_lib.scenario.difference import moved_promises
+from soe_lib.scenario.displaced import DISPLACED_SHAPE
 from soe_lib.scenario.floor import with_floor_needs, with_promised_date
 from soe_lib.scenario.lever_specs import specs_of
 from soe_lib.scenario.pressure import PressureTest, pressure_of
 from soe_lib.scenario.repair import FRONTIER_SHAPE
 from soe_lib.scenario.result import Result
+from soe_lib.scenario.robust import ODDS_SHAPE, SUMMARY, Robustness
+from soe_lib.scenario.rush import RUSH_SHAPE
+from soe_lib.scenario.stock import STOCK_SHAPE, stock_curve, watched_items
 
 _TEXT, _NUMBER, _COUNT, _FLAG = "str", "float64", "int64", "bool"
 _AT, _DATE = "datetime64[us, UTC]", "datetime64[us]"
@@ -145,6 +151,10 @@ SHAPES: dict[str, dict[str, str]] = {
         "load_pct": _NUMBER,
     },
     "scenario_frontier": FRONTIER_SHAPE,
+    "scenario_odds": ODDS_SHAPE,
+    "scenario_rush": RUSH_SHAPE,
+    "scenario_displaced": DISPLACED_SHAPE,
+    "scenario_stock": STOCK_SHAPE,
     "scenario_violations": {"rule": _TEXT, "object_id": _TEXT, "detail": _TEXT},
     "levers": {
         "lever": _TEXT,
@@ -179,7 +189,13 @@ SHAPES: dict[str, dict[str, str]] = {
 """Columns and dtypes of the tables with one row per scenario and object; ``scenario`` is first."""
 
 
-def result_tables(results: Sequence[Result], context: Context) -> dict[str, pd.DataFrame]:
+def result_tables(
+    results: Sequence[Result],
+    context: Context,
+    odds: Sequence[Robustness | None] = (),
+    *,
+    only: str = "",
+) -> dict[str, pd.DataFrame]:
     """
     Turn results into the tables of the run.
 
@@ -189,26 +205,38 @@ def result_tables(results: Sequence[Result], context: Context) -> dict[str, pd.D
         Verified results, doing nothing first; none gives the tables without rows.
     context
         Snapshot and parameters.
+    odds
+        Each result under drawn luck, in the same order; empty = robustness is off.
+    only
+        Name of the scenario whose rows are wanted; empty = all. Differences are against the first
+        result in any case.
 
     Returns
     -------
     dict
         ``scenarios`` (rows of :func:`soe_lib.scenario.compare.compare`, with the number of failed
-        and open subjects of the pressure test), ``scenario_costs`` and the tables of
-        :data:`SHAPES`, each with the column ``scenario`` first.
+        and open subjects of the pressure test and the columns of ``robust.SUMMARY``),
+        ``scenario_costs`` and the tables of :data:`SHAPES`, each with the column ``scenario``
+        first.
     """
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in SHAPES}
     counts: list[tuple[int, int, int, int]] = []
     first: pd.DataFrame | None = None
-    for result in results:
-        test = pressure_of(result, context)
+    watched = watched_items(results[0]) if results else []
+    for number, result in enumerate(results):
         promises = with_promised_date(
             result.schedule.promises, context.tables, context.site_time_zone
         )
         first = promises if first is None else first
+        if only not in ("", result.scenario.name):
+            continue
+        test = pressure_of(result, context)
         moved = moved_promises(first, promises)
-        for name, rows in _rows_of(result, context, promises, moved, test).items():
+        own = odds[number] if odds else None
+        for name, rows in _rows_of(result, context, promises, moved, test, own).items():
             parts[name].append(_shaped(name, rows, result.scenario.name))
+        curve = stock_curve(result, watched)
+        parts["scenario_stock"].append(_shaped("scenario_stock", curve, result.scenario.name))
         status = test.summary["status"]
         earlier = int(moved["change"].isin(["earlier", "gained"]).sum())
         counts.append(
@@ -223,10 +251,30 @@ def result_tables(results: Sequence[Result], context: Context) -> dict[str, pd.D
         name: pd.concat(rows, ignore_index=True) if rows else _shaped(name, None, "")
         for name, rows in parts.items()
     }
-    scenarios = compare(results)
+    scenarios = _with_odds(compare(results), odds)
+    costs = cost_terms(scenarios)
+    if only:
+        scenarios = scenarios[scenarios["scenario"] == only].reset_index(drop=True)
+        costs = costs[costs["scenario"] == only].reset_index(drop=True)
     names = ("num_pressure_failed", "num_pressure_open", "num_earlier_lines", "num_later_lines")
     scenarios[list(names)] = pd.DataFrame(counts, columns=list(names), dtype="int64")
-    return {"scenarios": scenarios, "scenario_costs": cost_terms(scenarios), **found}
+    return {"scenarios": scenarios, "scenario_costs": costs, **found}
+
+
+def _with_odds(scenarios: pd.DataFrame, odds: Sequence[Robustness | None]) -> pd.DataFrame:
+    """Add the share of promises that is kept; empty where robustness is off."""
+    first = odds[0] if odds else None
+    rows = [None if own is None else own.summary(first) for own in odds]
+    return scenarios.assign(
+        **{
+            name: pd.Series(
+                [row[name] if row else np.nan for row in rows] or np.nan,
+                index=scenarios.index,
+                dtype="float64",
+            )
+            for name in SUMMARY
+        }
+    )
 
 
 def _rows_of(
@@ -235,7 +283,8 @@ def _rows_of(
     promises: pd.DataFrame,
     moved: pd.DataFrame,
     test: PressureTest,
-) -> Mapping[str, pd.DataFrame]:
+    odds: Robustness | None,
+) -> Mapping[str, pd.DataFrame | None]:
     operations = result.schedule.operations
     return {
         "scenario_operations": with_floor_needs(operations, context.tables, context.as_of),
@@ -251,12 +300,27 @@ def _rows_of(
         "scenario_overtime": result.overtime,
         "scenario_capacity": capacity_effect(result, context),
         "scenario_frontier": result.frontier.reindex(columns=list(FRONTIER_SHAPE)),
+        "scenario_odds": None if odds is None else odds.rows,
+        "scenario_rush": result.rush.reindex(columns=list(RUSH_SHAPE)),
+        "scenario_displaced": result.displaced.reindex(columns=list(DISPLACED_SHAPE)),
         "scenario_violations": result.violations,
         "levers": result.pulled,
         "lever_specs": specs_of(result.levers),
         "pressure": test.summary,
         "pressure_rows": test.rows,
     }
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """Return a table of :data:`SHAPES` without rows."""
+    return _shaped(name, None, "")
+
+
+def completed(scenarios: pd.DataFrame) -> pd.DataFrame:
+    """Return a comparison of an earlier version with the columns that it did not have yet."""
+    lacking = {name: np.nan for name in SUMMARY if name not in scenarios}
+    terms = {name: 0.0 for name in TERMS if name not in scenarios}
+    return scenarios.assign(**lacking, **terms)
 
 
 def _shaped(name: str, rows: pd.DataFrame | None, scenario: str) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -82,3 +83,45 @@ def resequenced(
         kept = in_sequence(jobs["_rank"].to_numpy())
         moved[jobs["_row"].to_numpy()[~kept]] = True
     return pd.Series(moved, index=after.index)
+
+
+def out_of_order(
+    group_before: pd.Series,
+    place_before: pd.Series,
+    group_after: pd.Series,
+    place_after: pd.Series,
+    key: Sequence[pd.Series],
+) -> np.ndarray:
+    """
+    Say the same as :func:`resequenced` of jobs that stand in one order in both.
+
+    Parameters
+    ----------
+    group_before, group_after
+        Group of each job.
+    place_before, place_after
+        Instant by which jobs stand in their group.
+    key
+        Columns by which jobs at the same instant stand.
+
+    Returns
+    -------
+    numpy.ndarray
+        True for the jobs that changed their place in a group that they kept.
+    """
+    moved = np.zeros(len(group_before), dtype=bool)
+    kept = np.flatnonzero((group_before == group_after).to_numpy())
+    if not len(kept):
+        return moved
+    group = pd.factorize(group_before)[0][kept]
+    before, after = (
+        place.dt.tz_convert(None).to_numpy()[kept] for place in (place_before, place_after)
+    )
+    ties = [pd.factorize(column, sort=True)[0][kept] for column in reversed(key)]
+    rank = np.empty(len(kept), dtype=np.int64)
+    rank[np.lexsort((*ties, before, group))] = np.arange(len(kept))
+    order = np.lexsort((rank, after, group))
+    ends = np.flatnonzero(np.diff(group[order])) + 1
+    for jobs in np.split(order, ends):
+        moved[kept[jobs[~in_sequence(rank[jobs])]]] = True
+    return moved

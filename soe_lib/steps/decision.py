@@ -251,6 +251,11 @@ def _chosen(options: pd.DataFrame, scenario: str) -> str:
     if row.empty:
         known = ", ".join(options["scenario"]) or "none"
         raise ValueError(f"scenario '{scenario}' was not computed in this cycle; known: {known}")
+    if row["status"].iloc[0] == "inquiry":
+        raise ValueError(
+            f"scenario '{scenario}' is an inquiry for an order that the ERP does not have; enter "
+            "the order there, and the next run schedules it"
+        )
     if row["is_rejected"].iloc[0]:
         raise ValueError(f"scenario '{scenario}' breaks a rule and cannot be proposed")
     return scenario
@@ -307,7 +312,8 @@ def headline_of(
 ) -> str:
     """Return the sentence that opens the page; ``approvers`` are titles of roles."""
     row = options[options["scenario"] == chosen].iloc[0]
-    functions = tasks["function"].nunique()
+    functions, every = tasks["function"].nunique(), len(FUNCTIONS)
+    of_all = f"all {every} functions" if functions == every else f"{functions} of {every} functions"
     told = int((tasks["function"] == "customer_service").sum())
     saved = -float(row["delta_total_cost"])
     if row["scenario"] == options["scenario"].iloc[0]:
@@ -315,12 +321,13 @@ def headline_of(
     else:
         price = f"{abs(saved):,.0f} {currency}".strip()
         effect = f", {price} {'less' if saved >= 0 else 'more'} than doing nothing"
-    approval = f"; it needs the approval of {' and '.join(approvers)}" if approvers else ""
+    named = " and ".join(f"the {title}" for title in approvers)
+    approval = f"; it needs the approval of {named}" if approvers else ""
     upward = f" and {len(raised)} matters go up to S&OP" if len(raised) > 1 else ""
     upward = " and one matter goes up to S&OP" if len(raised) == 1 else upward
     return (
-        f"Proposed is '{row['title']}'{effect}: {len(tasks):,} commitments of {functions} of "
-        f"{len(FUNCTIONS)} functions, {told:,} order lines get a new confirmation"
+        f"Proposed is '{row['title']}'{effect}: {len(tasks):,} commitments of {of_all}, "
+        f"{told:,} order lines get a new confirmation"
         f"{approval}{upward}. Nothing has been sent."
     )
 

@@ -11,20 +11,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
 from soe_lib.run import Run
 from soe_lib.scenario.apply import problem_with
-from soe_lib.scenario.catalogue import CATALOGUE
 from soe_lib.scenario.compare import ranked
+from soe_lib.scenario.context import Context
 from soe_lib.scenario.custom import Choice, Progress, evaluate_choice
 from soe_lib.scenario.identity import tables_hash
-from soe_lib.scenario.lever_specs import lever_of
-from soe_lib.scenario.result import Result, Start, measured, start_of, verified
-from soe_lib.scenario.result_tables import result_tables
+from soe_lib.scenario.lever_specs import lever_of, spec_of
+from soe_lib.scenario.levers import TypedLever
+from soe_lib.scenario.result import Result, Start, start_of
+from soe_lib.scenario.result_tables import completed, result_tables
+from soe_lib.scenario.robust import Robustness, robustness
 from soe_lib.schedule import Schedule, verify
-from soe_lib.steps.what_if import context_of
+from soe_lib.steps.what_if import context_of, scenario_table
 
 CHOICE_FILE = "choice.json"
 SCHEDULE_TABLES = (
@@ -49,19 +52,27 @@ def rows_of_one(rows: pd.DataFrame, scenario: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Ground:
-    """What every live scenario starts from: the run's problem and doing nothing, measured."""
+    """What every live scenario starts from: the problem, doing nothing, and how sure that is."""
 
     start: Start
     do_nothing: Result
+    odds: Robustness | None
+
+    def nothing_tables(self) -> dict[str, pd.DataFrame]:
+        """Return doing nothing as tables of a run."""
+        return result_tables((self.do_nothing,), self.start.context, (self.odds,))
 
 
 def ground_of(run: Run) -> Ground:
     """Load what live scenarios share; some seconds, once per meeting."""
-    start = start_of(context_of(run))
-    nothing = verified(
-        measured(CATALOGUE["do_nothing"], start, start.problem, start.do_nothing, ())
-    )
-    return Ground(start, nothing)
+    return ground_on(context_of(run))
+
+
+def ground_on(context: Context) -> Ground:
+    """Compute what live scenarios on a snapshot share."""
+    start = start_of(context)
+    nothing = start.nothing
+    return Ground(start, nothing, robustness(nothing, context, is_nothing=True))
 
 
 def compute(
@@ -75,13 +86,12 @@ def compute(
     dict
         Tables of :func:`soe_lib.scenario.result_tables.result_tables`, rows of this scenario only.
     """
+    context = ground.start.context
     result = evaluate_choice(choice, name, ground.start, progress)
+    progress(0.85, "how sure its promises are")
+    odds = robustness(result, context)
     progress(0.95, "pressure test")
-    tables = result_tables((ground.do_nothing, result), ground.start.context)
-    return {
-        table: rows[rows["scenario"] == name].reset_index(drop=True)
-        for table, rows in tables.items()
-    }
+    return result_tables((ground.do_nothing, result), context, (ground.odds, odds), only=name)
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,7 @@ class LiveRun(Run):
             resources=tuple(chosen["resources"]),
             purchase_lines=tuple(chosen["purchase_lines"]),
             move_factor=chosen["move_factor"],
+            typed=tuple(cast(TypedLever, lever_of(spec)) for spec in chosen.get("typed", ())),
         )
 
     def add(self, name: str, choice: Choice, tables: Mapping[str, pd.DataFrame]) -> None:
@@ -123,7 +134,8 @@ class LiveRun(Run):
         folder = self.live_folder / name
         for table, rows in tables.items():
             self.workspace.write_parquet(folder / f"{table}.parquet", rows)
-        content = {"choice": asdict(choice), "snapshot_id": self.snapshot.snapshot_id}
+        chosen = {**asdict(choice), "typed": [spec_of(lever) for lever in choice.typed]}
+        content = {"choice": chosen, "snapshot_id": self.snapshot.snapshot_id}
         self.workspace.write_json(folder / CHOICE_FILE, content)
 
     def result_hash(self, scenario: str) -> str:
@@ -151,7 +163,7 @@ class LiveRun(Run):
 
     def read(self, name: str) -> pd.DataFrame:
         """Read a table of the run, with the rows of the meeting's scenarios appended."""
-        rows = super().read(name)
+        rows = scenario_table(super().read, super().has, name)
         parts = [
             pd.read_parquet(path)
             for scenario in self.scenario_names()
@@ -159,6 +171,8 @@ class LiveRun(Run):
         ]
         if not parts:
             return rows
+        if name == "scenarios":
+            parts = [completed(part) for part in parts]
         both = pd.concat([rows, *parts], ignore_index=True)[list(rows.columns)]
         return ranked(both) if name == "scenarios" else both
 

@@ -8,6 +8,7 @@ crash in between is mended by :func:`deliver`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import pandas as pd
 import sqlalchemy as sa
 
+from soe_lib.decision.record import DecisionRecord
 from soe_lib.publish.files import outbox_files, write_outbox
 from soe_lib.publish.messages import SYSTEMS, build_messages
 from soe_lib.publish.preview import preview
@@ -70,15 +72,35 @@ def staging_targets(workspace: Workspace) -> list[Target]:
 
     In the database of ``SOE_STAGING_URL`` (PostgreSQL: schema ``soe_staging``), else in
     ``staging.sqlite`` of the workspace.
+
+    Raises
+    ------
+    DeskError
+        When they cannot be reached; the sentence says why.
     """
     url = os.environ.get("SOE_STAGING_URL") or f"sqlite:///{workspace.root / 'staging.sqlite'}"
     workspace.root.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url)
     schema = "" if url.startswith("sqlite") else STAGING_SCHEMA
-    targets = [StagingTarget(engine, system, schema) for system in SYSTEMS]
-    for target in targets:
-        target.create()
+    try:
+        engine = sa.create_engine(url)
+        targets = [StagingTarget(engine, system, schema) for system in SYSTEMS]
+        for target in targets:
+            target.create()
+    except (sa.exc.SQLAlchemyError, ImportError, OSError, ValueError) as error:
+        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise DeskError(
+            f"the staging tables cannot be reached, so nothing was sent: {why} "
+            f"(SOE_STAGING_URL is {_shown(url)})"
+        ) from None
     return list(targets)
+
+
+def _shown(url: str) -> str:
+    """Return a database address without its password."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except (sa.exc.ArgumentError, ValueError):
+        return "no database address"
 
 
 def select_scenario(
@@ -99,7 +121,7 @@ def select_scenario(
         pack = prepare_decision(seen, scenario)
     except ValueError as error:
         raise DeskError(str(error)) from None
-    desk.select(person_id, passphrase, _content(seen, pack, reason), at)
+    desk.select(person_id, passphrase, _content(seen, pack, reason, person_id), at)
     return pack
 
 
@@ -137,13 +159,15 @@ def publish(
     if decision:
         seen = live_run(run, str(decision["scenario"]))
         _check_result(seen, decision)
+    # reached before the cycle is claimed: an address that is wrong leaves nothing half done
+    systems = list(targets) if targets is not None else staging_targets(run.workspace)
     content = {
         "publication_id": f"{run.cycle_id}-{run.source_name}",
         "scenario": decision.get("scenario", ""),
         "published_at": at.isoformat(),
     }
     desk.claim_publication(person_id, passphrase, content, at)
-    return deliver(run, desk, at, targets)
+    return deliver(run, desk, at, systems)
 
 
 def deliver(
@@ -212,10 +236,11 @@ def _claimed(
     return entry, build_messages(tables, str(entry["publication_id"]), number), tables
 
 
-def _content(run: LiveRun, pack: Pack, reason: str) -> dict[str, object]:
+def _content(run: LiveRun, pack: Pack, reason: str, person_id: str) -> dict[str, object]:
     row = pack.options[pack.options["scenario"] == pack.scenario].iloc[0]
     asked = pack.questions[pack.questions["status"] == "unknown"]
     whose = asked["subject"].map(SUBJECT_FUNCTION)
+    record = _record(run, pack, reason, person_id)
     return {
         "scenario": pack.scenario,
         "title": str(row["title"]),
@@ -225,13 +250,61 @@ def _content(run: LiveRun, pack: Pack, reason: str) -> dict[str, object]:
         "code_version": code_version(),
         "approver_roles": sorted(set(pack.approvals["approver_role"])),
         "questions": dict(zip(asked["question"], whose, strict=True)),
-        "expected": {
-            name: float(row[name])
-            for name in ("total_cost", "late_cost", "num_late_lines", "on_time_pct", "num_moves")
-        },
+        "expected": record.expected_kpis,
         "valid_until_at": "" if pd.isna(pack.valid_until_at) else pack.valid_until_at.isoformat(),
         "num_commitments": len(pack.commitments),
+        "record": json.loads(record.as_json()),
+        "record_hash": record.record_hash,
     }
+
+
+EXPECTED = ("total_cost", "late_cost", "num_late_lines", "on_time_pct", "num_moves")
+"""Measures that the outcome of a decision is held against."""
+SEEN = (*EXPECTED, "overtime_cost", "expedite_cost", "delta_total_cost", "num_pressure_failed")
+"""Figures of each option that the decision record keeps."""
+
+
+def _record(run: LiveRun, pack: Pack, reason: str, person_id: str) -> DecisionRecord:
+    """Seal what was seen, what was chosen and why, and what it was computed from."""
+    options = pack.options
+    row = options[options["scenario"] == pack.scenario].iloc[0]
+    settings = run.params.model_dump(mode="json")
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return DecisionRecord(
+        cycle_id=run.cycle_id,
+        snapshot_id=run.snapshot.snapshot_id,
+        params_hash=digest,
+        code_version=code_version(),
+        seed=run.params.schedule.seed,
+        as_of=run.as_of.isoformat(),
+        scenario_id=pack.scenario,
+        scenario_name=str(row["title"]),
+        reason=reason.strip(),
+        selected_by=person_id,
+        options=tuple(
+            {
+                "scenario": str(option["scenario"]),
+                "title": str(option["title"]),
+                "status": str(option["status"]),
+                "why": str(option["reason"]),
+                **{name: float(option[name]) for name in SEEN},
+            }
+            for _, option in options.iterrows()
+        ),
+        result_hashes={name: run.result_hash(name) for name in options["scenario"].tolist()},
+        expected_kpis={name: float(row[name]) for name in EXPECTED},
+        approvers=tuple(
+            {
+                "role": str(approval["approver_role"]),
+                "zone": str(approval["zone"]),
+                "cost": float(approval["cost"]),
+                "why": str(approval["reason"]),
+            }
+            for _, approval in pack.approvals.iterrows()
+        ),
+        num_commitments=len(pack.commitments),
+        expires_at="" if pd.isna(pack.valid_until_at) else pack.valid_until_at.isoformat(),
+    ).sealed()
 
 
 def _check_result(run: LiveRun, decision: object) -> None:

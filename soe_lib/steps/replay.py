@@ -8,13 +8,16 @@ chosen scenario anew and compares its schedule with the hash that was recorded w
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata, resources
 from typing import Any
 
 import pandas as pd
 
+from soe_lib.decision.record import DecisionRecord, differences, read_record
 from soe_lib.run import Run
 from soe_lib.scenario.catalogue import scenarios
 from soe_lib.scenario.evaluate import evaluate_all
@@ -53,6 +56,10 @@ class Replay:
         One row per table: ``table``, ``num_rows``, ``num_rows_kept``, ``is_same``.
     recorded_code, code
         Versions of the code then and now.
+    record
+        Sealed record of the decision with the options seen; None for a decision without one.
+    other_options
+        Titles of the other options seen that do not replay.
     """
 
     scenario: str
@@ -64,12 +71,16 @@ class Replay:
     tables: pd.DataFrame
     recorded_code: str
     code: str
+    record: DecisionRecord | None = None
+    other_options: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """What the replay found, in words."""
         if self.is_same:
-            return f"Replayed '{self.title}': the same schedule and figures, bit for bit."
+            others = ", ".join(self.other_options)
+            but = f" Of the other options seen these differ: {others}." if others else ""
+            return f"Replayed '{self.title}': the same schedule and figures, bit for bit.{but}"
         because = ""
         if self.code != self.recorded_code:
             because = f"; it was computed by code {self.recorded_code}, now runs {self.code}"
@@ -118,6 +129,7 @@ def replay_decision(run: Run, desk: Desk) -> Replay:
             f"{desk.cycle_id} was decided on snapshot {decision['snapshot_id']}, the run has "
             f"{run.snapshot.snapshot_id}"
         )
+    record = record_of(decision)
     seen = live_run(run, str(decision["scenario"]))
     found = _computed(seen, str(decision["scenario"]))
     expected: dict[str, Any] = dict(decision["expected"])
@@ -141,7 +153,39 @@ def replay_decision(run: Run, desk: Desk) -> Replay:
         tables=_compared(seen, str(decision["scenario"]), found),
         recorded_code=str(decision.get("code_version", "unknown")),
         code=code_version(),
+        record=record,
+        other_options=_other_options(record, found, str(decision["scenario"])),
     )
+
+
+def record_of(decision: Mapping[str, Any]) -> DecisionRecord | None:
+    """
+    Return the sealed record of a decision; None where it was taken before there were records.
+
+    Raises
+    ------
+    DeskError
+        When its hash does not fit its content.
+    """
+    if "record" not in decision:
+        return None
+    try:
+        return read_record(json.dumps(decision["record"]))
+    except ValueError as error:
+        raise DeskError(str(error)) from None
+
+
+def _other_options(
+    record: DecisionRecord | None, found: dict[str, pd.DataFrame], chosen: str
+) -> tuple[str, ...]:
+    """Titles of options beside the chosen one that were computed on the way and are not as seen."""
+    if record is None:
+        return ()
+    names = [name for name in found["scenarios"]["scenario"] if name in record.result_hashes]
+    again = {name: schedule_hash(found, name) for name in names if name != chosen}
+    seen = replace(record, result_hashes={name: record.result_hashes[name] for name in again})
+    titles = {str(option["scenario"]): str(option["title"]) for option in record.options}
+    return tuple(titles[name] for name in differences(seen, again)["scenario_id"])
 
 
 def _computed(run: LiveRun, scenario: str) -> dict[str, pd.DataFrame]:

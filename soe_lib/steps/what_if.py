@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,7 +13,8 @@ from soe_lib.scenario.context import Context
 from soe_lib.scenario.evaluate import evaluate_all
 from soe_lib.scenario.identity import table_hash
 from soe_lib.scenario.result import Result, start_of
-from soe_lib.scenario.result_tables import SHAPES, result_tables
+from soe_lib.scenario.result_tables import SHAPES, completed, empty_table, result_tables
+from soe_lib.scenario.robust import robustness_of
 
 FEATURE = "what-if schedules"
 SCENARIO_TABLES = ("scenarios", "scenario_costs")
@@ -67,7 +68,8 @@ def explore_scenarios(run: Run) -> Explored:
         ``scenario_operations``, ``scenario_promises``, ``scenario_pegging``,
         ``scenario_purchases``, ``scenario_expedites``, ``scenario_orders``, ``scenario_moves``,
         ``scenario_promise_moves``, ``scenario_overtime``, ``scenario_capacity``,
-        ``scenario_frontier``, ``scenario_violations``, ``levers``, ``pressure`` and
+        ``scenario_frontier``, ``scenario_odds``, ``scenario_rush``, ``scenario_displaced``,
+        ``scenario_violations``, ``levers``, ``pressure`` and
         ``pressure_rows``.
 
     Returns
@@ -97,7 +99,7 @@ def explore_scenarios(run: Run) -> Explored:
         else:
             _check_projection(run, start.do_nothing.operations)
             results = evaluate_all(scenarios(run.params.scenario.names), start)
-    tables = result_tables(results, context)
+    tables = result_tables(results, context, robustness_of(results, context))
     comparison = tables["scenarios"]
     chosen = comparison[comparison["is_recommended"]]
     recommended = str(chosen["scenario"].iloc[0]) if len(chosen) else ""
@@ -123,7 +125,7 @@ def explore_scenarios(run: Run) -> Explored:
 def read_scenarios(run: Run) -> Explored:
     """Return what a finished run explored, from its tables; ``results`` are not kept."""
     words = run.words("what_if")
-    tables = {name: run.read(name) for name in (*SCENARIO_TABLES, *SHAPES)}
+    tables = {name: scenario_table(run.read, run.has, name) for name in (*SCENARIO_TABLES, *SHAPES)}
     return Explored(
         comparison=tables["scenarios"],
         results=(),
@@ -132,6 +134,15 @@ def read_scenarios(run: Run) -> Explored:
         off=str(words["off"]),
         headline=str(words["headline"]),
     )
+
+
+def scenario_table(
+    read: Callable[[str], pd.DataFrame], has: Callable[[str], bool], name: str
+) -> pd.DataFrame:
+    """Read a table of step 3; what a run of an earlier version did not write has no rows."""
+    if name in SHAPES and not has(name):
+        return empty_table(name)
+    return completed(read(name)) if name == "scenarios" else read(name)
 
 
 def context_of(run: Run) -> Context:

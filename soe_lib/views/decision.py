@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from soe_lib.decision.reasons import REASON_WORDS
 from soe_lib.run import Run
 from soe_lib.scenario.costs import TERM_WORDS
 from soe_lib.steps.decision import PREVIEW_TABLES, Pack
@@ -25,6 +26,7 @@ from soe_lib.views.blocks import (
 from soe_lib.views.facts_of_run import moment
 from soe_lib.views.page import Page, blockers, currency_of
 from soe_lib.views.scenarios import comparison_grid, first_screen, signed, with_local_times
+from soe_lib.views.what_moves import CHANGE_WORDS
 from soe_lib.vocabulary import FUNCTIONS
 
 ROWS_PER_FUNCTION = 5
@@ -181,8 +183,8 @@ def _commitments(run: Run, pack: Pack) -> list[Block]:
             {
                 "due": own["due_at"],
                 "commitment": own["text"],
-                "from": own["old_value"],
-                "to": own["new_value"],
+                "from": own["old_value"].map(_day_of),
+                "to": own["new_value"].map(_day_of),
                 "money": own["money"].round(),
             }
         )
@@ -201,12 +203,21 @@ def _commitments(run: Run, pack: Pack) -> list[Block]:
             pack.commitments.groupby("function", sort=False)
             .agg(commitments=("commitment_id", "size"), first_due=("due_at", "min"))
             .reset_index()
-            .assign(first_due=lambda rows: [moment(at, run) for at in rows["first_due"]]),
+            .assign(
+                first_due=lambda rows: [moment(at, run) for at in rows["first_due"]],
+                function=lambda rows: rows["function"].map(pack.governance.title),
+            ),
             title="All commitments",
             table="commitments",
         )
     )
     return found
+
+
+def _day_of(text: str) -> str:
+    """Return a date of a machine as people read it; other texts stay."""
+    day = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
+    return str(text) if pd.isna(day) else f"{day:%a %d %b}"
 
 
 def _says(column: pd.Series) -> bool:
@@ -240,6 +251,7 @@ _HEADS = {
     "wo_id": "work order",
     "op_no": "op",
     "item_id": "item",
+    "qty": "quantity",
     "resource_id": "line",
     "resource_before": "line before",
     "resource_after": "line now",
@@ -259,7 +271,7 @@ _HEADS = {
     "old_receipt_date": "receipt before",
     "new_receipt_at": "receipt now",
     "planned_qty": "quantity",
-    "is_frozen": "frozen",
+    "is_frozen": "fence",
     "sequence_no": "no",
     "supply_type": "supply",
     "supply_id": "which",
@@ -306,8 +318,37 @@ _PREVIEW = (
 )  # fmt: skip
 
 
+_ACTION_WORDS = {
+    "confirm": "confirm",
+    "redate": "new date",
+    "reduce": "smaller quantity",
+    "withdraw": "no date",
+    "order": "order",
+    "expedite": "pull in",
+    "make": "make",
+}
+
+
 def _plain(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.astype({"is_frozen": bool}) if "is_frozen" in rows else rows
+    """Return rows in words and days, without the columns that say nothing."""
+    words = {
+        "action": _ACTION_WORDS,
+        "change": CHANGE_WORDS,
+        "reason_code": REASON_WORDS,
+    }
+    found = rows.assign(
+        **{
+            name: rows[name].map(lambda word, known=known: known.get(word, word)).astype("str")
+            for name, known in words.items()
+            if name in rows
+        }
+    )
+    for name in found:
+        if pd.api.types.is_datetime64_dtype(found[name].dtype):
+            found[name] = found[name].dt.strftime("%a %d %b").fillna("–")
+    if "is_frozen" in found:
+        found = found.assign(is_frozen=found["is_frozen"].map({True: "frozen", False: ""}))
+    return found.loc[:, [name for name in found if _says(found[name].replace("–", ""))]]
 
 
 def _tables(run: Run, pack: Pack) -> list[Block]:

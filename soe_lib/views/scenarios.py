@@ -45,6 +45,12 @@ def comparison_grid(rows: pd.DataFrame, run: Run, title: str) -> Grid:
             "± total": rows["delta_total_cost"].map(signed),
             "late lines": rows["num_late_lines"],
             "± late": rows["delta_num_late_lines"].map(signed),
+            "promises kept": [
+                kept_words(*values)
+                for values in zip(
+                    rows["kept_pct"], rows["kept_low_pct"], rows["kept_high_pct"], strict=True
+                )
+            ],
             "lateness": (rows["late_cost"] + rows["lost_margin"]).round(),
             "lever cost": spent.round(),
             "changeovers": rows["changeover_cost"].round(),
@@ -68,7 +74,7 @@ def comparison_grid(rows: pd.DataFrame, run: Run, title: str) -> Grid:
         table="scenarios",
         rows=len(shown),
         row_tones=tones,
-        right=("± total", "± late"),
+        right=("± total", "± late", "promises kept"),
     )
 
 
@@ -82,6 +88,11 @@ def signed(value: float) -> str:
     """Return a difference with its sign; an em dash for none."""
     text = f"{value:+,.0f}".replace("-", "−")
     return "–" if text in ("+0", "−0") else text
+
+
+def kept_words(mean: float, low: float, high: float) -> str:
+    """Return the share of promises kept with its 5 to 95 % interval; a dash where not known."""
+    return "–" if pd.isna(mean) else f"{mean:.1f} % ({low:.0f}–{high:.0f})"
 
 
 def floor_words(failed: int, asked: int) -> str:
@@ -101,3 +112,9 @@ def why(rows: pd.DataFrame) -> Facts:
 def with_local_times(rows: pd.DataFrame, run: Run, *names: str) -> pd.DataFrame:
     """Return rows with instants as the site reads them."""
     return rows.assign(**{name: [moment(at, run) for at in rows[name]] for name in names})
+
+
+def decimals(values: pd.Series, count: int = 1) -> pd.Series:
+    """Return numbers as text with equal decimals, a true minus, and a dash for none."""
+    texts = values.map(lambda v: "–" if pd.isna(v) else f"{v:,.{count}f}".replace("-", "−"))
+    return texts.astype("str")

@@ -24,7 +24,14 @@ from soe_lib.views.blocks import (
     money,
 )
 from soe_lib.views.page import Page, blockers, currency_of
-from soe_lib.views.scenarios import comparison_grid, first_screen, why, with_local_times
+from soe_lib.views.scenarios import (
+    comparison_grid,
+    decimals,
+    first_screen,
+    why,
+    with_local_times,
+)
+from soe_lib.views.what_if_choices import drawn_costs, frontier, load, stock, sure
 from soe_lib.views.what_moves import chosen, gantt, moves
 
 CAPACITY_WEEKS = 2
@@ -45,8 +52,8 @@ def what_if_page(run: Run, explored: Explored) -> Page:
     Returns
     -------
     Mapping
-        Blocks under ``headline``, ``comparison``, ``costs``, ``gantt``, ``moves``, ``capacity``,
-        ``pressure``, ``levers``.
+        Blocks under ``headline``, ``comparison``, ``costs``, ``frontier``, ``gantt``, ``moves``,
+        ``sure``, ``stock``, ``capacity``, ``pressure``, ``levers``.
 
     Examples
     --------
@@ -55,7 +62,18 @@ def what_if_page(run: Run, explored: Explored) -> Page:
     """
     if explored.comparison.empty:
         off: list[Block] = [Note("No scenario was computed.")]
-        names = ("comparison", "costs", "gantt", "moves", "capacity", "pressure", "levers")
+        names = (
+            "comparison",
+            "costs",
+            "frontier",
+            "gantt",
+            "moves",
+            "sure",
+            "stock",
+            "capacity",
+            "pressure",
+            "levers",
+        )
         head: list[Block] = [blockers(run), Headline(explored.off, "warn")]
         return {"headline": head, "live": [], **dict.fromkeys(names, off)}
     return {
@@ -63,7 +81,10 @@ def what_if_page(run: Run, explored: Explored) -> Page:
         "live": [Live(lambda: _panel(run), "Levers are pulled in the meeting view of this page.")],
         "comparison": _comparison(run, explored),
         "costs": _costs(explored),
+        "frontier": frontier(run, explored),
         "gantt": gantt(run, explored),
+        "sure": sure(run, explored),
+        "stock": [*stock(run, explored), *load(explored)],
         "moves": moves(run, explored),
         "capacity": _capacity(explored),
         "pressure": _pressure(run, explored),
@@ -138,33 +159,13 @@ def _comparison(run: Run, explored: Explored) -> list[Block]:
     if len(rejected):
         title = "Rules that rejected scenarios break"
         found.append(Grid(rejected, title=title, table="scenario_violations"))
-    frontier = explored.tables["scenario_frontier"]
-    if len(frontier):
-        shown_repairs = pd.DataFrame(
-            {
-                "bring forward": frontier["order_id"] + " / " + frontier["line_id"],
-                "moves so far": frontier["num_moves"],
-                "late lines left": frontier["num_late_lines"],
-                "lateness left": frontier["late_cost"].round(),
-                "saved so far": frontier["saved_cost"].round(),
-            }
-        )
-        found.append(
-            Grid(
-                shown_repairs,
-                title="The fewest moves: each row adds one repair to those above it",
-                table="scenario_frontier",
-            )
-        )
     return found
 
 
 def _costs(explored: Explored) -> list[Block]:
     costs = explored.tables["scenario_costs"]
-    used = costs.groupby("term")["cost"].transform(lambda cost: cost.abs().max()) >= 0.5
-    drawn = costs[used].assign(scenario=costs["title"], term=costs["term_words"])
     return [
-        Picture(plot_scenario_costs(drawn), table="scenario_costs"),
+        Picture(plot_scenario_costs(drawn_costs(costs)), table="scenario_costs"),
         Note(
             "Every term is recomputed from the result tables: lateness by each customer's own "
             "clause, overtime by the hour that is worked, changeovers by the matrix, holding of "
@@ -195,13 +196,15 @@ def _capacity(explored: Explored) -> list[Block]:
             "load now [%]": 100 * after["load_hours"] / after["available_hours"],
             "last job ends earlier by [days]": -days.reindex(after.index),
         }
-    ).round(1)
-    shown = shown.sort_values("load without [%]", ascending=False).rename_axis("resource")
+    )
+    shown = shown.sort_values("load without [%]", ascending=False).rename_axis("line")
+    names = tuple(shown.columns)
     return [
         Grid(
-            shown.reset_index(),
+            shown.apply(decimals).reset_index(),
             title=f"Capacity of the next {CAPACITY_WEEKS} weeks, the tightest line first",
             table="scenario_capacity",
+            right=names,
         )
     ]
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
+import plotly.graph_objects as go
 
 from soe_lib.charts import plot_gantt
-from soe_lib.charts.theme import AMBER, BLUE, PURPLE, TEAL
+from soe_lib.charts.theme import AMBER, BLUE, PURPLE, RED, TEAL, nothing_to_draw
 from soe_lib.run import Run
 from soe_lib.scenario.difference import DECIDED_CHANGES
 from soe_lib.scenario.floor import working_pieces
 from soe_lib.scenario.published import published_schedule
 from soe_lib.steps.what_if import Explored
 from soe_lib.views.blocks import Block, Columns, Grid, Picture
-from soe_lib.views.scenarios import with_local_times
+from soe_lib.views.scenarios import decimals, with_local_times
 
 GANTT_DAYS = 10
 """Days that the picture shows; the whole schedule is in its table."""
 MOST_BARS = 500
 STAYS = "as without intervention"
+PUT_IN = "work of an order put in"
 CHANGE_WORDS = {
     "added": "new part of a lot",
     "removed": "taken out",
@@ -32,6 +36,7 @@ COLOURS = {
     CHANGE_WORDS["rerouted"]: AMBER,
     CHANGE_WORDS["advanced"]: TEAL,
     "lot was cut": PURPLE,
+    PUT_IN: RED,
     STAYS: "#d5dce2",
 }
 
@@ -45,15 +50,52 @@ def chosen(explored: Explored) -> pd.Series:
 
 def gantt(run: Run, explored: Explored) -> list[Block]:
     """Return the picture of the recommended schedule, as published below what moves."""
-    operations = explored.of("scenario_operations")
+    row = chosen(explored)
+    figure = schedule_figure(run, explored.tables, str(row["scenario"]), str(row["title"]))
+    return [Picture(figure, table="scenario_operations")]
+
+
+def schedule_figure(
+    run: Run,
+    tables: Mapping[str, pd.DataFrame],
+    scenario: str,
+    title: str,
+    *,
+    only_moved: bool = False,
+) -> go.Figure:
+    """
+    Draw the schedule of a scenario, coloured by what was decided, as published below what moves.
+
+    Parameters
+    ----------
+    run
+        Run whose instant, zone and published schedule are used.
+    tables
+        ``scenario_operations``, ``scenario_moves`` and ``scenario_overtime``.
+    scenario, title
+        Scenario to draw, and its title.
+    only_moved
+        Only operations that a decision moves.
+    """
+    operations, moves, overtime = (
+        tables[name][tables[name]["scenario"] == scenario]
+        for name in ("scenario_operations", "scenario_moves", "scenario_overtime")
+    )
     key = ["wo_id", "op_no", "split_no"]
     until = run.as_of + pd.Timedelta(days=GANTT_DAYS)
-    shown = operations[operations["start_at"] < until].sort_values("start_at").head(MOST_BARS)
-    moves = explored.of("scenario_moves")
     decided = moves[moves["change"].isin(DECIDED_CHANGES)]
     words = decided["change"].map(CHANGE_WORDS).replace({"new part of a lot": "lot was cut"})
+    known = published_schedule(run.tables, run.as_of)
+    is_new = ~decided["wo_id"].isin(known["wo_id"])
+    words = words.where(~is_new, PUT_IN)
+    shown = operations[operations["start_at"] < until].sort_values("start_at")
     joined = shown.merge(decided[key].assign(change=words), on=key, how="left")
     joined["change"] = joined["change"].fillna(STAYS)
+    if only_moved:
+        joined = joined[joined["change"] != STAYS]
+    if joined.empty:
+        return nothing_to_draw(title, "No operation moves within the days that are shown.")
+    joined = joined.head(MOST_BARS)
     joined["label"] = (
         joined["wo_id"]
         + " op "
@@ -64,18 +106,15 @@ def gantt(run: Run, explored: Explored) -> list[Block]:
         + ": "
         + joined["change"]
     )
-    published = published_schedule(run.tables, run.as_of)
-    published = published.astype({"op_no": "int64", "split_no": "int64"})
+    published = known.astype({"op_no": "int64", "split_no": "int64"})
     ghosts = joined.loc[joined["change"] != STAYS, [*key, "label"]].merge(published, on=key)
-    overtime = explored.of("scenario_overtime")
     joined = working_pieces(joined, run.tables, overtime)
     ghosts = working_pieces(ghosts, run.tables, overtime)
-    row = chosen(explored)
     zone = str(run.words("snapshot").get("site_time_zone", "UTC"))
     figure = plot_gantt(
         joined,
         ghosts,
-        title=f"{row['title']}, the next {GANTT_DAYS} days; pale bars: what moves, as published",
+        title=f"{title}, the next {GANTT_DAYS} days; pale bars: what moves, as published",
         colour_by="change",
         colours=COLOURS,
         now=run.as_of,
@@ -83,7 +122,7 @@ def gantt(run: Run, explored: Explored) -> list[Block]:
     )
     window = [at.tz_convert(zone).strftime("%Y-%m-%d %H:%M") for at in (run.as_of, until)]
     figure.update_xaxes(range=window)  # ghosts beyond it are reached by zooming out
-    return [Picture(figure, table="scenario_operations")]
+    return figure
 
 
 def moves(run: Run, explored: Explored) -> list[Block]:
@@ -102,7 +141,7 @@ def moves(run: Run, explored: Explored) -> list[Block]:
             ),
             "without": decided["start_before_at"],
             "now": decided["start_after_at"],
-            "zone": decided["zone"],
+            "fence": decided["zone"],
             "unrest": decided["change_cost"],
         }
     )
@@ -116,8 +155,8 @@ def moves(run: Run, explored: Explored) -> list[Block]:
             "what": lines["change"],
             "without": lines["promised_date_before"].dt.strftime("%d %b"),
             "now": lines["promised_date_after"].dt.strftime("%d %b"),
-            "days": lines["moved_days"],
-            "days late now": lines["lateness_days_after"].clip(lower=0),
+            "days": decimals(lines["moved_days"], 0),
+            "days late now": decimals(lines["lateness_days_after"].clip(lower=0)),
         }
     )
     worse = lines["change"].isin(["later", "lost"]) & (lines["lateness_days_after"] > 0)
@@ -133,7 +172,8 @@ def moves(run: Run, explored: Explored) -> list[Block]:
             (
                 (
                     Grid(
-                        promises[better].sort_values("days"),
+                        promises.loc[lines[better].sort_values("moved_days").index],
+                        right=("days", "days late now"),
                         title=f"Late lines that come earlier ({int(better.sum()):,})",
                         rows=8,
                         if_none="none.",
@@ -142,6 +182,7 @@ def moves(run: Run, explored: Explored) -> list[Block]:
                 (
                     Grid(
                         promises[worse],
+                        right=("days", "days late now"),
                         title=f"Lines that become late or later ({int(worse.sum()):,})",
                         rows=8,
                         if_none="none: nobody pays for it.",

@@ -12,15 +12,20 @@ from soe_lib.views.blocks import format_number, money
 OTHERS = 3
 """Non-dominated scenarios beside doing nothing and the recommendation."""
 
+MORE_IS_BETTER = ("on_time_pct", "kept_pct", "better_pct")
 _ROWS = (
     ("total_cost", "Total cost", True),
     ("late_cost", "Lateness", True),
     ("overtime_cost", "Overtime", True),
-    ("expedite_cost", "Expedites", True),
+    ("expedite_cost", "Expedites, freight, outside", True),
     ("changeover_cost", "Changeovers", True),
+    ("change_cost", "Unrest", True),
+    ("put_in_margin", "Margin of the order", True),
     ("num_late_lines", "Late order lines", False),
     ("tardiness_days", "Days late, all lines", False),
-    ("on_time_pct", "On time %", False),
+    ("on_time_pct", "On time, %", False),
+    ("kept_pct", "Promises kept, %", False),
+    ("better_pct", "Less late than nothing, % of draws", False),
     ("overtime_hours", "Overtime hours", False),
     ("num_moves", "Operations that move", False),
     ("num_moves_frozen", "… inside the frozen zone", False),
@@ -83,14 +88,30 @@ def _table(rows: pd.DataFrame, currency: str) -> str:
 
 def _cell(row: pd.Series, first: pd.Series, name: str, currency: str) -> str:
     value = float(row[name])
+    if np.isnan(value):
+        return '<td class="soe-num">–</td>'
+    if name == "kept_pct":
+        return _kept(row, first)
     text = money(value, currency) if currency else format_number(value)
-    delta = value - float(first[name])
+    delta = value - float(first[name]) if name != "better_pct" else 0.0
     if np.isnan(delta) or abs(delta) < 0.005 or row["scenario"] == first["scenario"]:
         return f'<td class="soe-num">{escape(text)}</td>'
-    worse = delta < 0 if name == "on_time_pct" else delta > 0
+    worse = delta < 0 if name in MORE_IS_BETTER else delta > 0
     tone = "bad" if worse else "good"
     sign = "+" if delta > 0 else "−"
     return (
         f'<td class="soe-num">{escape(text)}<br><small class="soe-delta-{tone}">{sign}'
         f"{escape(format_number(abs(delta)))}</small></td>"
+    )
+
+
+def _kept(row: pd.Series, first: pd.Series) -> str:
+    """Share of promises kept with its 5 to 95 % interval under drawn luck."""
+    low, high = float(row["kept_low_pct"]), float(row["kept_high_pct"])
+    delta = float(row["kept_pct"]) - float(first["kept_pct"])
+    tone = "bad" if delta < -0.05 else "good" if delta > 0.05 else "none"
+    change = f", {delta:+.1f}".replace("-", "−") if tone != "none" else ""
+    return (
+        f'<td class="soe-num">{float(row["kept_pct"]):.1f}<br><small class="soe-delta-{tone}">'
+        f"{low:.1f} to {high:.1f}{change}</small></td>"
     )

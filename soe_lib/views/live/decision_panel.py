@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 import ipywidgets as widgets
+import pandas as pd
 
 from soe_lib.decision.governance import load_governance
 from soe_lib.ledger import Ledger, moment
@@ -15,9 +16,13 @@ from soe_lib.run import Run, project_root
 from soe_lib.steps.desk import ANSWERS, Desk, Standing
 from soe_lib.steps.live import live_run
 from soe_lib.steps.publication import publish, read_back, select_scenario
+from soe_lib.steps.replay import record_of
 from soe_lib.views.agenda import acts_html
+from soe_lib.views.blocks import Grid, Tone, as_html
+from soe_lib.views.facts_of_run import moment as local_moment
 from soe_lib.views.live.guard import Message, guarded
 from soe_lib.views.live.polling import every_two_seconds
+from soe_lib.views.page import currency_of
 from soe_lib.views.show import stylesheet
 
 
@@ -45,6 +50,7 @@ class DecisionPanel:
         self.state.add_class("soe-decision-state")
         self.seal = widgets.HTML()
         self.seal.add_class("soe-seal-box")
+        self.seen = widgets.HTML()
         self.acts = widgets.HTML()
         self._build_controls()
         self.widget = widgets.VBox(
@@ -52,6 +58,7 @@ class DecisionPanel:
                 widgets.HTML(f"<style>{stylesheet()}</style>"),
                 self.state,
                 self.seal,
+                self.seen,
                 widgets.HBox([self.person, self.passphrase]),
                 widgets.HBox([self.scenario, self.reason, self.select]),
                 widgets.HBox([self.question, self.word, self.answer_text, self.answer]),
@@ -65,7 +72,7 @@ class DecisionPanel:
 
     def _build_controls(self) -> None:
         people = [
-            (f"{p.name} ({self.governance.title(p.role)})", p.person_id)
+            (person_words(p.name, self.governance.title(p.role)), p.person_id)
             for p in self.governance.people
         ]
         self.person = widgets.Dropdown(options=people, description="I am")
@@ -108,7 +115,7 @@ class DecisionPanel:
         """Re-read the ledger; draw again what has changed."""
         self.heartbeat.value = f'<span class="soe-sub">ledger read {time.strftime("%X")}</span>'
         scenarios = live_run(self.run).read("scenarios")
-        legal = scenarios[~scenarios["is_rejected"]]
+        legal = scenarios[~scenarios["is_rejected"] & (scenarios["status"] != "inquiry")]
         options = list(zip(legal["title"], legal["scenario"], strict=True))
         if options != self._scenarios:
             best = legal.loc[legal["is_recommended"], "scenario"]
@@ -124,8 +131,20 @@ class DecisionPanel:
         self.state.value = state_html(self.desk, standing)
         self.acts.value = acts_html(self.desk, standing)
         self.seal.value = seal_html(standing)
+        self.seen.value = options_html(self.run, standing)
+        self._allow(standing)
         if list(self.question.options) != list(standing.open_questions):
             self.question.options = list(standing.open_questions)
+
+    def _allow(self, standing: Standing) -> None:
+        """Only what can be done now can be pressed."""
+        is_selected, is_published = bool(standing.decision), bool(standing.published)
+        self.select.disabled = is_published
+        self.answer.disabled = is_published or not standing.open_questions
+        self.verify.disabled = is_published or not is_selected or standing.is_verified
+        self.sign.disabled = is_published or not is_selected
+        self.publish.disabled = is_published or not standing.is_complete
+        self.readback.disabled = not is_published
 
     def _select(self) -> str:
         pack = select_scenario(
@@ -167,6 +186,42 @@ class DecisionPanel:
 
     def _read_back(self) -> str:
         return read_back(self.run, self.desk, moment()).sentence
+
+
+def person_words(name: str, title: str) -> str:
+    """Return a person with the role, once where both are the same."""
+    return name if name == title else f"{name} ({title})"
+
+
+def options_html(run: Run, standing: Standing) -> str:
+    """Return the options that were seen when the scenario was selected, escaped and folded."""
+    record = record_of(standing.decision) if standing.decision else None
+    if record is None:
+        return ""
+    options = pd.DataFrame(list(record.options))
+    shown = pd.DataFrame(
+        {
+            "option": options["title"],
+            "verdict": options["status"],
+            "total": options["total_cost"].round(),
+            "late lines": options["num_late_lines"].astype(int),
+            "moves": options["num_moves"].astype(int),
+            "why": options["why"],
+        }
+    )
+    tones: list[Tone] = [
+        "good" if name == record.scenario_id else "neutral" for name in options["scenario"]
+    ]
+    currency = currency_of(run)
+    unit = f", money in {currency}" if currency else ""
+    title = f"Sealed with the decision{unit}"
+    grid = Grid(shown, title=title, rows=len(shown), row_tones=tuple(tones))
+    until = pd.Timestamp(record.expires_at) if record.expires_at else pd.NaT
+    expires = f"; it holds until {local_moment(until, run)}" if record.expires_at else ""
+    return (
+        f'<details class="soe-list"><summary>{len(record.options)} options were seen{expires}; '
+        f"record {record.record_hash[:12]}</summary>{as_html(grid)}</details>"
+    )
 
 
 def state_html(desk: Desk, standing: Standing) -> str:

@@ -9,22 +9,26 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
-from soe_lib.charts import plot_gantt, plot_scenario_costs
+from soe_lib.charts import plot_gantt, plot_load_heat_map, plot_scenario_costs
 from soe_lib.decision.governance import load_governance
 from soe_lib.ledger import Ledger
 from soe_lib.run import Run, project_root
 from soe_lib.scenario.custom import Choice
+from soe_lib.scenario.levers import RushOrder
 from soe_lib.steps.desk import Desk
 from soe_lib.steps.live import live_run, next_name
 from soe_lib.views.agenda import remarks_html
-from soe_lib.views.gantt_rows import gantt_rows
 from soe_lib.views.live import jobs
 from soe_lib.views.live.comparison import comparison_html
+from soe_lib.views.live.details import rush_html, rush_sentence
 from soe_lib.views.live.guard import Message, guarded
+from soe_lib.views.live.typed_controls import TypedControls
 from soe_lib.views.live.worker import Report, Worker
 from soe_lib.views.page import currency_of
 from soe_lib.views.plot_view import PlotView
 from soe_lib.views.show import stylesheet
+from soe_lib.views.what_if_choices import drawn_costs, stock_figure
+from soe_lib.views.what_moves import schedule_figure
 
 _LEVERS = (
     ("overtime", "Overtime"),
@@ -34,8 +38,6 @@ _LEVERS = (
     ("delay low priority", "Delay low priority"),
 )
 BUSY_SECONDS, IDLE_SECONDS = 0.2, 2.0
-GANTT_DAYS = 10
-"""Days of the schedule that the Gantt shows from now; all of it is in the table's file."""
 
 
 class WhatIfPanel:
@@ -54,6 +56,7 @@ class WhatIfPanel:
         self.pending: tuple[str, Choice] | None = None
         self.newest = ""
         self._known: list[str] | None = None
+        self._titles: dict[str, str] = {}
         self.message = Message()
         self.heartbeat = widgets.HTML()
         self.heartbeat.add_class("soe-heartbeat")
@@ -66,11 +69,19 @@ class WhatIfPanel:
         self._build_views()
         left = widgets.VBox(self.controls, layout=widgets.Layout(width="340px", flex="0 0 340px"))
         right = widgets.VBox(
-            [self.table, self.costs.library, self.costs, self.picker, self.gantt],
+            [self.rush, self.table],
             layout=widgets.Layout(width="100%", min_width="0"),
         )
         self.widget = widgets.VBox(
-            [widgets.HTML(f"<style>{stylesheet()}</style>"), widgets.HBox([left, right])]
+            [
+                widgets.HTML(f"<style>{stylesheet()}</style>"),
+                widgets.HBox([left, right]),
+                self.costs.library,
+                self.costs,
+                self.picker,
+                self.gantt,
+                self.more,
+            ]
         )
         self.worker.start()
         self.refresh()
@@ -93,6 +104,17 @@ class WhatIfPanel:
             options=lines, rows=min(6, max(2, len(lines))), layout=wide
         )
         self.factor = widgets.IntSlider(value=1, min=1, max=50, description="Calm", layout=wide)
+        limits = widgets.VBox(
+            [
+                widgets.HTML("<small>Overtime only on (none = wherever late work runs)</small>"),
+                self.resources,
+                widgets.HTML("<small>Expedite only (none = all that help)</small>"),
+                self.lines,
+                widgets.HTML("<small>A move must save this many times its price</small>"),
+                self.factor,
+            ]
+        )
+        self.typed = TypedControls(self.run, lambda call: guarded(self.message, call), limits)
         self.go = widgets.Button(description="Compute", button_style="primary")
         self.stop = widgets.Button(description="Cancel", disabled=True)
         self.go.add_class("soe-do-compute")
@@ -107,17 +129,12 @@ class WhatIfPanel:
             widgets.HTML("<h3>Pull levers</h3>"),
             self.title,
             *self.levers.values(),
-            widgets.HTML("<small>Overtime only on (none chosen = wherever late work runs)</small>"),
-            self.resources,
-            widgets.HTML("<small>Expedite only (none chosen = all that help)</small>"),
-            self.lines,
-            widgets.HTML("<small>A move must save this many times its own price of unrest</small>"),
-            self.factor,
             widgets.HBox([self.go, self.stop]),
             self.bar,
             self.doing,
             self.message.widget,
             self.remarks,
+            self.typed.widget,
             self.heartbeat,
         ]
 
@@ -132,18 +149,27 @@ class WhatIfPanel:
         self.shown.observe(guarded(self.message, self._draw_gantt), names="value")
         self.moved_only.observe(guarded(self.message, self._draw_gantt), names="value")
         self.picker = widgets.HBox([self.shown, self.moved_only])
+        self.rush = widgets.HTML()
+        self.rush.add_class("soe-rush-answer")
+        self.stock = PlotView(plot_gantt(pd.DataFrame()))
+        self.load = PlotView(plot_gantt(pd.DataFrame()))
+        self.more = widgets.VBox([self.stock, self.load])
 
     def choice(self) -> Choice:
         """Return what the controls say; raises ``ValueError`` for what cannot be computed."""
         pulled = tuple(name for name, box in self.levers.items() if box.value)
+        typed = self.typed.levers()
+        # an order that is put in, alone, is asked of the plan in force: nothing else may move
+        only_asked = not pulled and any(isinstance(lever, RushOrder) for lever in typed)
         known = {str(o) for o in self.resources.options}
         lines = {str(o) for o in self.lines.options}
         return Choice(
             title=str(self.title.value),
-            levers=("resequence", *pulled),
+            levers=() if only_asked else ("resequence", *pulled),
             resources=tuple(r for r in self.resources.value if r in known),
             purchase_lines=tuple(line for line in self.lines.value if line in lines),
             move_factor=float(self.factor.value),
+            typed=typed,
         )
 
     def tick(self) -> None:
@@ -163,8 +189,9 @@ class WhatIfPanel:
         self._known = self.run.scenario_names()
         currency = currency_of(self.run)
         self.table.value = comparison_html(scenarios, currency, self.newest)
-        self.costs.draw(plot_scenario_costs(self.run.read("scenario_costs")))
+        self.costs.draw(plot_scenario_costs(drawn_costs(self.run.read("scenario_costs"))))
         options = list(zip(scenarios["title"], scenarios["scenario"], strict=True))
+        self._titles = dict(zip(scenarios["scenario"], scenarios["title"], strict=True))
         best = scenarios.loc[scenarios["is_recommended"], "scenario"]
         wanted = self.newest or (best.iloc[0] if len(best) else None)
         self.shown.options = options
@@ -202,7 +229,13 @@ class WhatIfPanel:
             self._idle()
             self.refresh()
             row = self.run.read("scenarios").set_index("scenario").loc[name]
-            self.message.say(f"{row['title']}: {row['reason']}", "good")
+            self.message.say(f"{row['title']}: {row['reason']}.{self._answer(name)}", "good")
+
+    def _answer(self, name: str) -> str:
+        """Return the answer to an inquiry in a sentence; empty where no order is put in."""
+        quotes = self.run.read("scenario_rush")
+        own = quotes[(quotes["scenario"] == name) & quotes["is_taken"]]
+        return f" {rush_sentence(self.run, own.iloc[0])}" if len(own) else ""
 
     def _idle(self) -> None:
         self.pending = None
@@ -214,18 +247,30 @@ class WhatIfPanel:
         name = self.shown.value
         if not name:
             return
-        tables = {t: self.run.read(t) for t in ("scenario_operations", "scenario_moves")}
-        operations, ghosts = gantt_rows(
-            self.run, tables, str(name), only_moved=self.moved_only.value, days=GANTT_DAYS
+        names = ("scenario_operations", "scenario_moves", "scenario_overtime")
+        tables = {table: self.run.read(table) for table in names}
+        titles = dict(self._titles)
+        figure = schedule_figure(
+            self.run, tables, str(name), titles[str(name)], only_moved=self.moved_only.value
         )
-        self.gantt.draw(
-            plot_gantt(
-                operations,
-                ghosts,
-                title=f"First {GANTT_DAYS} days; pale bars: if nothing is done",
-                now=self.run.as_of,
-            )
-        )
+        self.gantt.draw(figure)
+        self._draw_more(str(name), titles)
+
+    def _draw_more(self, name: str, titles: dict[str, str]) -> None:
+        """Draw what belongs to one scenario: the order put in, stock and load."""
+        own = {
+            table: rows[rows["scenario"] == name]
+            for table in ("scenario_rush", "scenario_displaced", "scenario_capacity")
+            for rows in (self.run.read(table),)
+        }
+        self.rush.value = rush_html(self.run, own["scenario_rush"], own["scenario_displaced"])
+        first = next(iter(titles))
+        shown = list(dict.fromkeys([first, name]))
+        stock = self.run.read("scenario_stock")
+        self.stock.draw(stock_figure(self.run, stock, shown, pd.Series(titles)))
+        load = own["scenario_capacity"]
+        title = f"{titles[name]}: load by line and week [%]"
+        self.load.draw(plot_load_heat_map(load, title=title))
 
     def _watch(self) -> asyncio.Task[None] | None:
         try:
