@@ -225,6 +225,13 @@ class Desk:
             self.object_id, text, cycle_id=self.cycle_id, said_at=at, person=person_id
         )
 
+    def admit_role(self, person_id: str, passphrase: str, role: str) -> Person:
+        """Return the person when the passphrase is right and the role is theirs."""
+        person = self._authenticated(person_id, passphrase)
+        if person.role != role:
+            raise DeskError(f"this is for {self.governance.title(role)} to say")
+        return person
+
     def claim_publication(
         self, person_id: str, passphrase: str, content: Mapping[str, Any], at: pd.Timestamp
     ) -> int:

@@ -1,0 +1,109 @@
+"""What the plant's systems take from the outbox: MES the list, ERP the purchases, APS the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from soe_lib.loop.answer import EXPEDITE_COLUMNS, OVERTIME_COLUMNS
+from soe_lib.twin.execution import DISPATCH, EXPEDITES, OVERTIME
+
+APS_EXTRACT = Path("aps") / "published_schedules.parquet"
+_INSTANTS = {
+    "setup_start": "setup_start_at",
+    "start": "start_at",
+    "finish": "end_at",
+    "earliest": "earliest_start_at",
+    "latest": "latest_end_at",
+}
+_PLAIN = {
+    "order_no": "wo_id",
+    "op": "op_no",
+    "item": "item_id",
+    "plant": "site_id",
+    "quantity": "planned_qty",
+    "resource": "resource_id",
+    "setup_from": "setup_from",
+    "setup_to": "setup_to",
+    "firm": "is_frozen",
+    "slack_hours": "slack_hours",
+    "demands": "pegged_demand",
+    "tool": "tool_id",
+    "alternates": "alternates",
+}
+
+
+def hand_over(outbox: Path, overtime: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """
+    Write what the plant reads from a publication: dispatch list, overtime, expedites.
+
+    Parameters
+    ----------
+    outbox
+        Folder of the publication.
+    overtime
+        Booked overtime: ``resource_id``, ``start_at``, ``hours``; what operations committed to.
+    folder
+        Where the plant looks.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The dispatch list.
+    """
+    dispatch = pd.read_csv(outbox / "mes" / "dispatch.csv", dtype={"wo_id": "str"})
+    dispatch.to_csv(folder / DISPATCH, index=False)
+    end = overtime["start_at"] + pd.to_timedelta(overtime["hours"].astype(float), unit="h")
+    booked = overtime.assign(end_at=end)[list(OVERTIME_COLUMNS)]
+    booked.to_csv(folder / OVERTIME, index=False)
+    purchases = pd.read_csv(outbox / "erp" / "purchases.csv", dtype={"po_id": "str"})
+    pulled = purchases[purchases["action"] == "expedite"]
+    pulled = pulled.rename(columns={"new_receipt_at": "receipt_at"})
+    pulled[list(EXPEDITE_COLUMNS)].to_csv(folder / EXPEDITES, index=False)
+    return dispatch
+
+
+def with_publications(extracts: Path, outboxes: list[Path]) -> None:
+    """
+    Put published versions into the APS's extract: an APS keeps what it was given.
+
+    Parameters
+    ----------
+    extracts
+        Folder of the extracts that the plant has just written.
+    outboxes
+        Folders of the publications so far, oldest first.
+    """
+    path = extracts / APS_EXTRACT
+    own = pd.read_parquet(path)
+    plants = own.drop_duplicates("resource").set_index("resource")["plant"]
+    parts = [own]
+    for folder in outboxes:
+        rows = pd.read_csv(folder / "aps" / "schedule.csv", dtype={"wo_id": "str"})
+        rows = rows[rows["split_no"] == 1]
+        taken = pd.DataFrame({"version": rows["version_id"]})
+        taken["released_at"] = pd.to_datetime(rows["published_at"], utc=True)
+        for name, column in _INSTANTS.items():
+            taken[name] = pd.to_datetime(rows[column], utc=True)
+        for name, column in _PLAIN.items():
+            taken[name] = rows[column]
+        taken["plant"] = taken["plant"].fillna(taken["resource"].map(plants))
+        parts.append(taken)
+    dtypes = own.dtypes.to_dict()
+    both = pd.concat([part.astype({"op": "int64"}) for part in parts], ignore_index=True)
+    both = _replaced(both).reindex(columns=list(own.columns))
+    for name, dtype in dtypes.items():
+        both[name] = both[name].astype(dtype)
+    both.to_parquet(path, index=False)
+
+
+def _replaced(rows: pd.DataFrame) -> pd.DataFrame:
+    """Say of each version when the next one of the same plant replaced it."""
+    versions = rows.drop_duplicates(["version", "plant"])[["version", "plant", "released_at"]]
+    versions = versions.sort_values(["plant", "released_at", "version"], kind="stable")
+    versions["replaced_at"] = versions.groupby("plant")["released_at"].shift(-1)
+    joined = rows.drop(columns="replaced_at", errors="ignore").merge(
+        versions.drop(columns="released_at"), on=["version", "plant"], how="left"
+    )
+    return joined.sort_values(["released_at", "version"], kind="stable").reset_index(drop=True)
