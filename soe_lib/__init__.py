@@ -42,6 +42,8 @@ _HOMES = {
     "decision_page": "soe_lib.views.decision",
     "meeting_page": "soe_lib.views.meeting_home",
     "monitoring_page": "soe_lib.views.monitoring",
+    "follow_up": "soe_lib.steps.follow_up",
+    "follow_up_page": "soe_lib.views.follow_up",
     "show": "soe_lib.views.show",
 }
 
@@ -52,6 +54,8 @@ __all__ = [
     "divergence_page",
     "explore_scenarios",
     "find_divergences",
+    "follow_up",
+    "follow_up_page",
     "impact_page",
     "meeting_page",
     "monitor_execution",

@@ -42,6 +42,7 @@ AS_OF_HOUR = 5
 MEETING_MINUTES = 25
 """The meeting is held so long after the snapshot: what it publishes is the week's plan."""
 PUBLISHED_MINUTES = MEETING_MINUTES + 10
+SCENARIOS = ("do_nothing", "edd_dispatch", "resequence", "alternate_line", "overtime")
 STEPS: dict[str, Callable[[Run], object]] = {
     "0_snapshot": take_data,
     "1_divergence": find_divergences,
@@ -73,7 +74,13 @@ def loop_params(params: Params, iterations: int) -> Params:
             "impact": params.impact.model_copy(update={"replications": 100}),
             "scenario": params.scenario.model_copy(
                 update={
-                    "names": ("do_nothing", "edd_dispatch", "overtime_and_alternate"),
+                    "names": (
+                        "do_nothing",
+                        "edd_dispatch",
+                        "resequence",
+                        "alternate_line",
+                        "overtime",
+                    ),
                     "replications": 20,
                 }
             ),

@@ -67,7 +67,11 @@ class Caution:
     half_life_weeks: float = 12.0
 
 
-def learn(observed: pd.DataFrame, caution: Caution = Caution()) -> pd.DataFrame:
+CAUTION = Caution()
+"""What is used when nothing else is said."""
+
+
+def learn(observed: pd.DataFrame, caution: Caution = CAUTION) -> pd.DataFrame:
     """
     Estimate groups, then cells within them, and say which values should change.
 

@@ -63,7 +63,8 @@ def outcome_lines(
     pandas.DataFrame
         One row per order line, worst error first: :data:`LINE_COLUMNS`. ``left_at`` is the instant
         at which the last part left (empty = still open at ``end``, its lateness is then counted up
-        to ``end``). ``error_days`` is actual minus expected lateness [days]. ``is_known`` is False
+        to ``end``). ``error_days`` is actual minus expected tardiness [days]: how long before its
+        day a line could have left says nothing of the model. ``is_known`` is False
         for lines that were cancelled or that the later feed does not have: they count nowhere.
     """
     due = promises[(promises["due_at"] > begin) & (promises["due_at"] <= end)]
@@ -95,7 +96,8 @@ def outcome_lines(
             "actual_is_late": known & ~kept,
             "expected_lateness_days": due["lateness_days"],
             "actual_lateness_days": actual,
-            "error_days": actual - due["lateness_days"].to_numpy(float),
+            "error_days": np.clip(actual, 0, None)
+            - np.clip(due["lateness_days"].to_numpy(float), 0, None),
             "expected_late_cost": expected["late_cost"].to_numpy(float),
             "actual_late_cost": np.where(known & ~kept, happened["late_cost"], 0.0),
             "is_known": known,
@@ -115,7 +117,7 @@ def outcome_figures(lines: pd.DataFrame) -> dict[str, float]:
     dict
         ``num_lines`` judged, ``num_unknown``, ``expected_late_lines``, ``actual_late_lines``,
         ``expected_on_time_pct``, ``actual_on_time_pct`` [%], ``expected_late_cost``,
-        ``actual_late_cost`` [money], ``bias_days`` (mean of actual minus expected lateness; above
+        ``actual_late_cost`` [money], ``bias_days`` (mean of actual minus expected tardiness; above
         zero = the model was too hopeful), ``error_days`` (mean absolute) [days],
         ``num_surprises`` (lines on the other side of late than expected).
     """

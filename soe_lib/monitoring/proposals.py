@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.divergence.facts import Facts
-from soe_lib.monitoring.learning import Caution, learn
+from soe_lib.monitoring.learning import CAUTION, Caution, learn
 from soe_lib.monitoring.observed import IS_RATIO, cell_keys
 
 PROPOSAL_COLUMNS = (
@@ -58,7 +58,7 @@ _WORDS = {
 
 
 def proposals(
-    facts: Facts, observed: Mapping[str, pd.DataFrame], caution: Caution = Caution()
+    facts: Facts, observed: Mapping[str, pd.DataFrame], caution: Caution = CAUTION
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     Return proposals and everything that was looked at.

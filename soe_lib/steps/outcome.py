@@ -142,7 +142,7 @@ def judge_decisions(run: Run) -> Outcomes:
             continue
         if run.as_of - begin > LOOK_BACK_WEEKS * WEEK or end <= begin:
             continue
-        past = live_run(_run_of(run, str(entry["cycle_id"])), str(entry["scenario"]))
+        past = live_run(run_of(run, str(entry["cycle_id"])), str(entry["scenario"]))
         row, lines, options = _judged(past, run, entry, begin, end)
         rows.append({**row, "is_final": is_final})
     decisions = _typed(pd.DataFrame(rows, columns=list(DECISION_COLUMNS)))
@@ -221,7 +221,8 @@ def _options(past: LiveRun) -> list[Option]:
     ]
 
 
-def _run_of(run: Run, cycle_id: str) -> Run:
+def run_of(run: Run, cycle_id: str) -> Run:
+    """Return the run of another cycle of the same source and site."""
     return open_run(str(run.workspace.runs / cycle_id / _folder_name(run)))
 
 
@@ -232,7 +233,7 @@ def _folder_name(run: Run) -> str:
 def _as_of(run: Run, cycle_id: str) -> pd.Timestamp | None:
     """Return the instant of a past cycle's snapshot; None where its run is gone."""
     try:
-        past = _run_of(run, cycle_id)
+        past = run_of(run, cycle_id)
     except RunError:
         return None
     return past.as_of if past.is_complete and past.as_of < run.as_of else None
