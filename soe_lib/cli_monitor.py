@@ -1,4 +1,4 @@
-"""Commands of step 5: weeks of the loop unattended, past KPIs computed again."""
+"""Commands of step 5: past KPIs again, proposals, commitments, the packet to S&OP, many weeks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from soe_lib.cli_desk import ask_passphrase, open_desk
 from soe_lib.cli_loop import progress_bar
-from soe_lib.ledger import Ledger
+from soe_lib.ledger import Ledger, moment
 from soe_lib.params import ParamsError, load_params
 from soe_lib.run import project_root
 from soe_lib.workspace import Workspace
@@ -32,6 +33,22 @@ def add_commands(add: Add) -> None:
     again.add_argument(
         "--as-known", action="store_true", help="from the newest snapshot, as known at each week"
     )
+    learn = add("learn", _learn, "proposals for master data: list, accept, revert, history")
+    learn.add_argument("action", choices=("list", "accept", "revert", "history"))
+    learn.add_argument("proposal_id", nargs="?", default="")
+    learn.add_argument("--as", dest="person_id", default="", metavar="PERSON")
+    learn.add_argument("--run", default="", help="folder of the run; empty = the latest")
+    task = add("commitment", _commitment, "commitments of the last decision: list, say how it went")
+    task.add_argument("action", choices=("list", "done", "not-done"))
+    task.add_argument("commitment_id", nargs="?", default="")
+    task.add_argument("--as", dest="person_id", default="", metavar="PERSON")
+    task.add_argument("--text", default="")
+    task.add_argument("--run", default="", help="folder of the run; empty = the latest")
+    upward = add("escalate", _escalate, "write the packet to S&OP, or accept it with --accept")
+    upward.add_argument("--accept", action="store_true")
+    upward.add_argument("--as", dest="person_id", default="", metavar="PERSON")
+    upward.add_argument("--text", default="", help="what S&OP decides")
+    upward.add_argument("--run", default="", help="folder of the run; empty = the latest")
 
 
 def _weeks(arguments: argparse.Namespace) -> int:
@@ -61,7 +78,13 @@ def _weeks(arguments: argparse.Namespace) -> int:
 
 
 def _recompute(arguments: argparse.Namespace) -> int:
-    from soe_lib.steps.recompute import finished_runs, latest_of, recompute, recompute_as_known
+    from soe_lib.steps.recompute import (
+        finished_runs,
+        latest_of,
+        recompute,
+        recompute_as_known,
+        record_check,
+    )
 
     workspace = Workspace.default()
     runs = list(finished_runs(workspace, arguments.source))
@@ -83,8 +106,84 @@ def _recompute(arguments: argparse.Namespace) -> int:
                 num_bad += not found.is_same
                 print(found.sentence)
                 _print_rows(found.differences)
+            for source in sorted({run.source_name for run in runs}):
+                own = [run for run in runs if run.source_name == source]
+                record_check(own[-1], ledger, moment(), len(own), num_differences + num_bad)
     print(f"cycles={len(runs)} kpis={num_kpis} differences={num_differences} cycles_bad={num_bad}")
     return FAILED if num_differences or num_bad else DONE
+
+
+def _learn(arguments: argparse.Namespace) -> int:
+    from soe_lib.steps.learning import accept, history_of, revert
+
+    run, desk = open_desk(arguments.run)
+    if arguments.action == "list":
+        for row in run.read("proposals").to_dict("records"):
+            print(f"{row['proposal_id']}  {row['owner_role']:12} {row['sentence']}")
+        print(run.words("follow_up")["sentences"]["lessons"])
+        return DONE
+    if arguments.action == "history":
+        for row in history_of(desk.ledger, run.source_name).to_dict("records"):
+            print(
+                f"{row['said_at']:%Y-%m-%d %H:%M} {row['person']} {row['action']} "
+                f"{row['proposal_id']} ({row['num_values']} values): {row['sentence']}"
+            )
+        return DONE
+    act = accept if arguments.action == "accept" else revert
+    said = act(
+        run,
+        desk,
+        arguments.person_id,
+        ask_passphrase("Passphrase: "),
+        arguments.proposal_id,
+        moment(),
+    )
+    print(f"{arguments.action}: {said}")
+    print("The next run plans with it." if act is accept else "The next run plans without it.")
+    return DONE
+
+
+def _commitment(arguments: argparse.Namespace) -> int:
+    from soe_lib.steps.desk import Desk, DeskError
+
+    run, desk = open_desk(arguments.run)
+    rows = run.read("commitment_states")
+    if arguments.action == "list":
+        for row in rows.to_dict("records"):
+            print(f"{row['commitment_id']} {row['state']:8} {row['owner_id']:17} {row['text']}")
+        print(run.words("follow_up")["sentences"]["commitments"])
+        return DONE
+    own = rows[rows["commitment_id"] == arguments.commitment_id]
+    if own.empty:
+        raise DeskError(f"no commitment {arguments.commitment_id!r}: soe commitment list")
+    row = own.iloc[0]
+    of_decision = Desk(desk.ledger, desk.governance, str(row["cycle_id"]), run.source_name)
+    of_decision.report_commitment(
+        arguments.person_id,
+        ask_passphrase("Passphrase: "),
+        str(row["commitment_id"]),
+        str(row["owner_id"]),
+        arguments.action == "done",
+        moment(),
+        arguments.text,
+    )
+    print(f"{arguments.action.replace('-', ' ')}: {row['text']}")
+    return DONE
+
+
+def _escalate(arguments: argparse.Namespace) -> int:
+    from soe_lib.steps.escalation import accept_escalation, escalate
+
+    run, desk = open_desk(arguments.run)
+    if arguments.accept:
+        passphrase = ask_passphrase("Passphrase: ")
+        accept_escalation(run, desk, arguments.person_id, passphrase, arguments.text, moment())
+        print(f"accepted: {arguments.text}")
+        return DONE
+    found = escalate(run, desk.ledger, moment(), arguments.person_id or "batch")
+    print(found.sentence)
+    print(f"{found.num_matters} matters for S&OP: {run.workspace.root / found.folder}")
+    return DONE
 
 
 def _print_rows(rows: pd.DataFrame) -> None:

@@ -1,7 +1,8 @@
-"""What the plant's systems take from the outbox: MES the list, ERP the purchases, APS the plan."""
+"""What the plant's systems take from the outbox: MES the list, ERP dates, APS the plan."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,9 @@ from soe_lib.loop.answer import EXPEDITE_COLUMNS, OVERTIME_COLUMNS
 from soe_lib.twin.execution import DISPATCH, EXPEDITES, OVERTIME
 
 APS_EXTRACT = Path("aps") / "published_schedules.parquet"
+ERP_ORDERS = Path("erp") / "sales_order_items.csv.gz"
+ZONE = "Europe/Berlin"
+"""Zone in which the plant's ERP writes its times."""
 _INSTANTS = {
     "setup_start": "setup_start_at",
     "start": "start_at",
@@ -96,6 +100,57 @@ def with_publications(extracts: Path, outboxes: list[Path]) -> None:
     for name, dtype in dtypes.items():
         both[name] = both[name].astype(dtype)
     both.to_parquet(path, index=False)
+
+
+def with_confirmations(extracts: Path, outboxes: list[Path]) -> int:
+    """
+    Put published order confirmations into the ERP's extract, as a version of the line.
+
+    The first promise and the day on which the plant loads stay: a customer is told another date,
+    nothing is due later for that.
+
+    Parameters
+    ----------
+    extracts, outboxes
+        See :func:`with_publications`.
+
+    Returns
+    -------
+    int
+        Lines with another confirmed date.
+    """
+    path = extracts / ERP_ORDERS
+    rows = pd.read_csv(path, dtype="str", keep_default_na=False)
+    changed_at = pd.to_datetime(rows["AEDAT"], errors="coerce")
+    lines = rows["VBELN"] + "/" + rows["POSNR"]
+    count = 0
+    for folder in outboxes:
+        told = pd.read_csv(folder / "erp" / "confirmations.csv", dtype="str")
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        at = pd.Timestamp(manifest["published_at"]).tz_convert(ZONE).tz_localize(None)
+        told = told[told["new_confirmed_date"].notna()]
+        new = dict(
+            zip(told["order_id"] + "/" + told["line_id"], told["new_confirmed_date"], strict=True)
+        )
+        date = lines.map(new)
+        later = date.notna() & (changed_at > at)
+        before = rows[date.notna() & (changed_at <= at)].assign(at=changed_at, line=lines)
+        newest = before.sort_values("at", kind="stable").drop_duplicates(
+            ["line", "ETENR"], keep="last"
+        )
+        newest = newest[newest["GBSTA"] == "A"]
+        rows.loc[later, "EDATU"] = date[later]
+        version = newest.assign(
+            EDATU=newest["line"].map(new),
+            AEDAT=at.strftime("%Y-%m-%d %H:%M:%S"),
+            VERS=[str(int(v) + 500) for v in newest["VERS"]],
+        )
+        rows = pd.concat([rows, version[rows.columns]], ignore_index=True)
+        changed_at = pd.to_datetime(rows["AEDAT"], errors="coerce")
+        lines = rows["VBELN"] + "/" + rows["POSNR"]
+        count += len(newest)
+    rows.to_csv(path, index=False)
+    return count
 
 
 def _replaced(rows: pd.DataFrame) -> pd.DataFrame:

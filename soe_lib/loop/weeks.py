@@ -21,12 +21,13 @@ from soe_lib.calendars import cycle_id
 from soe_lib.decision.governance import load_governance
 from soe_lib.ledger import Ledger
 from soe_lib.loop.errors import CampaignError
-from soe_lib.loop.outbox import hand_over, with_publications
+from soe_lib.loop.outbox import hand_over, with_confirmations, with_publications
 from soe_lib.loop.script import ScriptedMeeting
 from soe_lib.params import Params
 from soe_lib.run import Run, open_run, project_root
 from soe_lib.steps.decision import prepare_decision
 from soe_lib.steps.divergence import find_divergences
+from soe_lib.steps.follow_up import follow_up
 from soe_lib.steps.impact import assess_impact
 from soe_lib.steps.monitoring import monitor_execution
 from soe_lib.steps.recompute import record_reported
@@ -49,7 +50,7 @@ STEPS: dict[str, Callable[[Run], object]] = {
     "2_impact": assess_impact,
     "3_what_if": explore_scenarios,
     "4_decision": prepare_decision,
-    "5_monitoring": monitor_execution,
+    "5_monitoring": lambda run: (monitor_execution(run), follow_up(run)),
 }
 
 
@@ -163,6 +164,7 @@ def _week(
     plant.run(now)
     plant.write_extracts(folder, now)
     with_publications(folder, outboxes)
+    with_confirmations(folder, outboxes)
     as_of = pd.Timestamp(plant.world.clock.instants([now])[0])
     outcome = _cycle(as_of, params, workspace, papermill)
     run = open_run(str(outcome.folder))

@@ -271,7 +271,8 @@ def _hours(first: str, then: str) -> Callable[[Week], Found]:
         begin = own[own["kind"] == first].groupby("object_id")["said_at"].max()
         ends = own[own["kind"] == then]
         if then == "seal":
-            ends = ends[[bool(c["is_green"]) for c in _content(ends)]]
+            green = [bool(c["is_green"]) for c in _content(ends)]
+            ends = ends[pd.Series(green, index=ends.index, dtype=bool)]
         end = ends.groupby("object_id")["said_at"].min()
         hours = ((end - begin).dt.total_seconds() / 3600).dropna()
         rows = pd.concat([own[own["kind"] == first], ends])

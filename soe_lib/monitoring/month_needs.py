@@ -114,12 +114,37 @@ def hours_per_unit(facts: Facts) -> pd.DataFrame:
     ).fillna(0.0)
 
 
-def open_weeks(facts: Facts, month: pd.Timestamp) -> pd.DataFrame:
-    """Return open hours of each line in what is left of the month, by week."""
+def pools(facts: Facts) -> dict[str, str]:
+    """
+    Return the pool of each resource: lines that can stand in for each other count together.
+
+    Two resources are of one pool when some operation of some item may run on either.
+    """
+    root = {str(name): str(name) for name in facts.tables["resource"]["resource_id"]}
+
+    def find(name: str) -> str:
+        while root[name] != name:
+            name = root[name]
+        return name
+
+    routing = facts.tables["routing_alternate"]
+    for _, own in routing.groupby(["item_id", "op_no"])["resource_id"]:
+        names = sorted({str(name) for name in own} & set(root))
+        for name in names[1:]:
+            one, other = sorted((find(names[0]), find(name)))
+            root[other] = one
+    members: dict[str, list[str]] = {}
+    for name in sorted(root):
+        members.setdefault(find(name), []).append(name)
+    return {name: " + ".join(own) for own in members.values() for name in own}
+
+
+def open_weeks(facts: Facts, month: pd.Timestamp, begin: pd.Timestamp) -> pd.DataFrame:
+    """Return open hours of each line from an instant to the end of the month, by week."""
     zone = facts.time_zone
     end = (month + pd.offsets.MonthBegin(1)).tz_localize(zone).tz_convert("UTC")
     open_ = open_time(facts.tables)
-    edges = [facts.as_of]
+    edges = [begin]
     while edges[-1] < end:
         edges.append(min(edges[-1] + pd.Timedelta(weeks=1), end))
     parts = [available_hours(open_, a, b) for a, b in pairwise(edges)]

@@ -3,8 +3,9 @@ Whether the month plan of each family can still be made, and the least change th
 
 What a line can do in a week is drawn from its own past weeks: standard hours earned per hour of
 running and changing over, times the share of the open hours in which it was not down. Weeks are
-drawn for all lines together, so that a bad week is bad for all. A plan is met when every line it
-needs has the hours for it; families that share a line share its luck.
+drawn for all lines together, so that a bad week is bad for all. Lines that can stand in for each
+other count together. A plan is met when every pool of lines that it needs has the hours for it;
+families that share a line share its luck.
 
 The least change is a linear programme over families and weeks (HiGHS through SciPy): units that
 are taken out of the month, at standard cost, so that what is left fits into the hours that the
@@ -26,6 +27,7 @@ from soe_lib.monitoring.month_needs import (
     family_plan,
     hours_per_unit,
     open_weeks,
+    pools,
 )
 
 WANTED = 0.80
@@ -44,7 +46,17 @@ FAMILY_COLUMNS = (
     "change_pct",
     "p_met_after",
 )
-LINE_COLUMNS = ("resource_id", "required_hours", "hours_p20", "hours_p50", "p_enough", "num_weeks")
+LINE_COLUMNS = (
+    "plan_month",
+    "resource_id",
+    "required_hours",
+    "hours_p20",
+    "hours_p50",
+    "p_enough",
+    "num_weeks",
+)
+ENDING_DAYS = 10
+"""Days before the end of a month from which the next month is judged too. [days]"""
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,8 @@ class MonthPlan:
     families
         One row per family and month: :data:`FAMILY_COLUMNS`; probabilities 0 to 1.
     lines
-        One row per resource that the remaining plan needs: :data:`LINE_COLUMNS`.
+        One row per month and pool of lines that can stand in for each other:
+        :data:`LINE_COLUMNS`.
     sentence
         The answer in words.
     off
@@ -72,7 +85,7 @@ class MonthPlan:
 
 def month_plan(facts: Facts, *, seed: int = 1, draws: int = DRAWS) -> MonthPlan:
     """
-    Return the chances of the month in which ``as_of`` lies.
+    Return the chances of the month in which ``as_of`` lies, near its end also of the next one.
 
     Parameters
     ----------
@@ -86,32 +99,48 @@ def month_plan(facts: Facts, *, seed: int = 1, draws: int = DRAWS) -> MonthPlan:
     missing = [name for name in needed if not facts.has(name)]
     if missing:
         return _off(f"The month plan cannot be judged: the feed has no {', no '.join(missing)}.")
+    rates = demonstrated_rates(facts)
+    if len(rates) < LEAST_WEEKS:
+        return _off(f"Fewer than {LEAST_WEEKS} past weeks: no line has shown what it can do.")
     month = facts.today.replace(day=1)
+    following = month + pd.offsets.MonthBegin(1)
+    is_ending = (following - facts.today).days < ENDING_DAYS
+    asked = [month, following] if is_ending else [month]
+    parts = [part for m in asked if (part := _of_month(facts, m, rates, seed, draws)) is not None]
+    if not parts:
+        return _off(f"There is no plan of {month:%B %Y} to judge, or no routing for it.")
+    families = pd.concat([part[0] for part in parts], ignore_index=True)
+    lines = pd.concat([part[1] for part in parts], ignore_index=True)
+    return MonthPlan(families, lines, " ".join(month_sentence(part[0]) for part in parts), "")
+
+
+def _of_month(
+    facts: Facts, month: pd.Timestamp, rates: pd.DataFrame, seed: int, draws: int
+) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return families and lines of one month; None where it has no plan or no routing."""
     plan = family_plan(facts, month)
     if plan.empty:
-        return _off(f"There is no plan of {month:%B %Y} to judge.")
-    rates = demonstrated_rates(facts)
-    if rates.empty or len(rates) < LEAST_WEEKS:
-        return _off(f"Fewer than {LEAST_WEEKS} past weeks: no line has shown what it can do.")
+        return None
+    left = (plan["planned_qty"] - plan["done_qty"]).clip(lower=0).to_numpy(float)
+    pool = pools(facts)
     hours = hours_per_unit(facts)
-    remaining = (plan["planned_qty"] - plan["done_qty"]).clip(lower=0)
-    plan = plan.assign(remaining_qty=remaining)
-    weeks = open_weeks(facts, month)
-    lines = [name for name in rates.columns if name in weeks.columns]
-    need = hours.reindex(index=plan["family_id"], columns=lines).fillna(0.0).to_numpy()
+    hours = hours.T.groupby(hours.columns.map(pool)).sum().T
+    begin = max(facts.as_of, month.tz_localize(facts.time_zone).tz_convert("UTC"))
+    weeks = open_weeks(facts, month, begin)
+    own = [name for name in rates.columns if name in weeks.columns]
+    drawn = _draws(rates[own], weeks[own], seed, draws)
+    names = sorted({pool[name] for name in own if pool[name] in hours.columns})
+    need = hours.reindex(index=plan["family_id"], columns=names).fillna(0.0).to_numpy()
     used = need.sum(axis=0) > 0
-    lines, need = [n for n, u in zip(lines, used, strict=True) if u], need[:, used]
+    lines, need = [n for n, u in zip(names, used, strict=True) if u], need[:, used]
     if not lines:
-        return _off("No routing says which lines the plan needs.")
-    drawn = _draws(rates[lines], weeks[lines], seed, draws)
+        return None
+    member = np.array([[pool[name] == line for line in lines] for name in own], dtype=float)
+    drawn = drawn @ member
     total = drawn.sum(axis=1)
-    left = plan["remaining_qty"].to_numpy(float)
     before = _chances(need, left, total)
-    worth = plan["std_cost"].to_numpy(float)
-    taken = _least_change(need, left, drawn, worth, total)
-    after = _chances(need, left - taken, total)
+    taken = _least_change(need, left, drawn, plan["std_cost"].to_numpy(float), total)
     required = need.T @ left
-    enough = (total >= required[None, :] - 1e-6).mean(axis=0)
     tight = np.array([lines[int(k)] for k in _tightest(need, required, np.median(total, axis=0))])
     families = pd.DataFrame(
         {
@@ -121,28 +150,27 @@ def month_plan(facts: Facts, *, seed: int = 1, draws: int = DRAWS) -> MonthPlan:
             "p_met": before,
             "change_qty": -taken,
             "change_pct": -100 * taken / plan["planned_qty"].clip(lower=1e-9),
-            "p_met_after": after,
+            "p_met_after": _chances(need, left - taken, total),
         }
     )
     by_line = pd.DataFrame(
         {
+            "plan_month": month,
             "resource_id": lines,
             "required_hours": required,
             "hours_p20": np.quantile(total, 0.2, axis=0),
             "hours_p50": np.quantile(total, 0.5, axis=0),
-            "p_enough": enough,
-            "num_weeks": rates[lines].notna().sum().to_numpy(),
+            "p_enough": (total >= required[None, :] - 1e-6).mean(axis=0),
+            "num_weeks": len(rates),
         }
     ).sort_values(["p_enough", "resource_id"], kind="stable")
     families = families.sort_values(["p_met", "family_id"], kind="stable").reset_index(drop=True)
-    return MonthPlan(
-        families[list(FAMILY_COLUMNS)], by_line.reset_index(drop=True),
-        month_sentence(families, month), "",
-    )  # fmt: skip
+    return families[list(FAMILY_COLUMNS)], by_line.reset_index(drop=True)[list(LINE_COLUMNS)]
 
 
-def month_sentence(families: pd.DataFrame, month: pd.Timestamp) -> str:
-    """Say which family's plan is in danger and what would restore it."""
+def month_sentence(families: pd.DataFrame) -> str:
+    """Say which family's plan of a month is in danger and what would restore it."""
+    month = pd.Timestamp(families["plan_month"].iloc[0])
     risky = families[families["p_met"] < WANTED]
     if risky.empty:
         worst = families.iloc[0]

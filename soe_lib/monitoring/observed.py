@@ -19,7 +19,7 @@ IS_RATIO = {
     "scrap": False,
     "changeover": True,
     "supplier_lead_time": False,
-    "internal_lead_time": True,
+    "internal_lead_time": False,
 }
 """Whether a deviation is the logarithm of actual over planned, or actual minus planned."""
 _SEPARATOR = " | "
@@ -46,8 +46,7 @@ def observations(facts: Facts) -> dict[str, pd.DataFrame]:
         and item; scrap: scrapped share minus the planned one, by resource and item; changeover:
         log of actual over matrix time, by group of resources and pair of families;
         supplier_lead_time: days after the first promise, by supplier and item;
-        internal_lead_time: log of days from first start to end over the lead time, by family and
-        item.
+        internal_lead_time: days after the due instant of the work order, by family and item.
     """
     found = {
         "rate": _rates(facts),
@@ -169,16 +168,11 @@ def _internal(facts: Facts) -> pd.DataFrame:
         return _none()
     orders = facts.tables["work_order"]
     done = orders[orders["ended_at"].notna() & (orders["ended_at"] <= facts.as_of)]
-    # when an order is released is a choice of planning; how long it takes once begun is not
-    done = done.assign(began=done["started_at"].fillna(done["release_at"]))
-    done = done[done["began"].notna() & (done["ended_at"] > done["began"])]
     lead = done["item_id"].map(facts.items["lead_time_days"]).astype(float)
-    done, lead = done[lead > 0], lead[lead > 0]
+    done = done[done["due_at"].notna() & (lead > 0)]
     if done.empty:
         return _none()
-    days = (done["ended_at"] - done["began"]).dt.total_seconds() / 86_400
-    ratio = days / lead
-    kept = ratio.between(LEAST_RATIO / 3, 3 * MOST_RATIO)
+    late = (done["ended_at"] - done["due_at"]).dt.total_seconds() / 86_400
     family = done["item_id"].map(facts.items["family_id"])
-    cells = [cell_name(f, i) for f, i in zip(family[kept], done.loc[kept, "item_id"], strict=True)]
-    return _shaped(family[kept], cells, done.loc[kept, "ended_at"], np.log(ratio[kept]))
+    cells = [cell_name(f, i) for f, i in zip(family, done["item_id"], strict=True)]
+    return _shaped(family, cells, done["ended_at"], late)

@@ -69,7 +69,8 @@ def outcome_lines(
     """
     due = promises[(promises["due_at"] > begin) & (promises["due_at"] <= end)]
     due = due.reset_index(drop=True)
-    judged = promise_outcomes(due, now, end)
+    of_due = pd.MultiIndex.from_frame(due[KEYS])
+    judged = promise_outcomes(due, _only(now, of_due), end)
     # a line of the last day is judged when the day is over
     known = judged["is_on_time"].notna().to_numpy(bool)
     left = _left_at(due, now, end)
@@ -141,13 +142,24 @@ def outcome_figures(lines: pd.DataFrame) -> dict[str, float]:
     }
 
 
+def _only(now: Tables, lines: pd.MultiIndex) -> dict[str, pd.DataFrame]:
+    """Return orders and deliveries of some lines: the rest of the feed has no say."""
+    found = {}
+    for name in ("sales_order_line", "delivery_event"):
+        rows = now.get(name, TABLES[name].empty())
+        found[name] = rows[pd.MultiIndex.from_frame(rows[KEYS]).isin(lines)]
+    return found
+
+
 def _left_at(due: pd.DataFrame, now: Tables, end: pd.Timestamp) -> pd.Series:
     """Return when the last part of each line left, as the later feed knows it."""
     lines = now.get("sales_order_line", TABLES["sales_order_line"].empty())
     events = now.get("delivery_event", TABLES["delivery_event"].empty())
     events = events[events["goods_issue_at"] <= end]
-    states = lines.groupby(KEYS).agg(
-        is_open=("status", lambda s: (s == "open").any()), at=("last_goods_issue_at", "max")
+    states = (
+        lines.assign(is_open=lines["status"] == "open")
+        .groupby(KEYS)
+        .agg(is_open=("is_open", "any"), at=("last_goods_issue_at", "max"))
     )
     states = states.join(events.groupby(KEYS)["goods_issue_at"].max().rename("issued_at"))
     own = states.reindex(pd.MultiIndex.from_frame(due[KEYS]))

@@ -46,7 +46,7 @@ UNITS = {
     "scrap": "% scrap",
     "changeover": "% of matrix time",
     "supplier_lead_time": "days",
-    "internal_lead_time": "% of lead time",
+    "internal_lead_time": "days",
 }
 _WORDS = {
     "rate": "run time of {unit}",
@@ -152,7 +152,8 @@ def _values(facts: Facts, kind: str, keys: list[str], deviations: tuple[float, .
     if kind == "scrap":
         planned = 100 - float(_routing(facts, keys)["yield_pct"].astype(float).mean())
         return [max(planned + 100 * d, 0.0) for d in deviations]
-    lead = float(_bought(facts, keys)["lead_time_days"].astype(float).mean())
+    own = _bought(facts, keys) if kind == "supplier_lead_time" else _made(facts, keys)
+    lead = float(own["lead_time_days"].astype(float).mean())
     return [max(lead + d, 0.0) for d in deviations]
 
 
@@ -187,9 +188,7 @@ def _changes(facts: Facts, kind: str, keys: list[str], deviation: float) -> list
         return _rows(
             "item", _bought(facts, keys), "lead_time_days", lambda v: max(v + deviation, 0.0)
         )
-    own = _where(facts.tables["item"], ("family_id", "item_id"), keys)
-    own = own[own["supply_type"] == "make"]
-    return _rows("item", own, "lead_time_days", lambda v: v * float(np.exp(deviation)))
+    return _rows("item", _made(facts, keys), "lead_time_days", lambda v: max(v + deviation, 0.0))
 
 
 _KEYS = {
@@ -230,6 +229,11 @@ def _routing(facts: Facts, keys: list[str]) -> pd.DataFrame:
 def _bought(facts: Facts, keys: list[str]) -> pd.DataFrame:
     rows = _where(facts.tables["item"], ("supplier_id", "item_id"), keys)
     return rows[(rows["supply_type"] == "buy") & rows["lead_time_days"].notna()]
+
+
+def _made(facts: Facts, keys: list[str]) -> pd.DataFrame:
+    rows = _where(facts.tables["item"], ("family_id", "item_id"), keys)
+    return rows[(rows["supply_type"] == "make") & rows["lead_time_days"].notna()]
 
 
 def _money(

@@ -114,6 +114,12 @@ def rules_sentence(rules: pd.DataFrame, shipped: bool) -> str:
     found = rules.set_index("rule")
     plain, ours = found.loc["plain threshold"], found.loc["forecast"]
 
+    if not ours["num_missed"]:
+        return (
+            f"In the {ours['num_weeks']:.0f} past weeks that could be judged no line missed its "
+            "week: nothing proves the forecast, so the plain threshold warns."
+        )
+
     def told(row: pd.Series) -> str:
         return (
             f"{row['num_hits']:.0f} of {row['num_missed']:.0f} missed weeks with "

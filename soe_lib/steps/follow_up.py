@@ -236,13 +236,10 @@ def _since_publication(
     drifted = drift(published, run.tables, at[place], run.as_of, name)
     foreign = float(len(foreign_versions(run.tables, at[place], name)))
     past = live_run(run_of(run, cycle), str(entry["scenario"]))
+    said = entries[(entries["kind"] == "commitment") & (entries["cycle_id"] == cycle)]
     people = {
         str(object_id): str(json.loads(text)["state"])
-        for object_id, text in zip(
-            entries.loc[entries["kind"] == "commitment", "object_id"],
-            entries.loc[entries["kind"] == "commitment", "content"],
-            strict=True,
-        )
+        for object_id, text in zip(said["object_id"], said["content"], strict=True)
     }
     kept = commitment_states(
         past.read("commitments"), cycle, published["aps_schedule"], run.tables, at[place],

@@ -20,6 +20,8 @@ from soe_lib.workspace import Workspace
 
 KIND = "reported"
 """Ledger entries with the hash of the KPIs that a cycle reported."""
+CHECKED = "recomputed"
+"""Ledger entries that say that past KPIs were computed again."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,20 @@ def record_reported(run: Run, ledger: Ledger, at: pd.Timestamp) -> int:
             "num_kpis": len(kpis),
             "snapshot_id": run.snapshot.snapshot_id,
         },
+        cycle_id=run.cycle_id,
+        said_at=at,
+        person="batch",
+    )
+
+
+def record_check(
+    run: Run, ledger: Ledger, at: pd.Timestamp, num_cycles: int, num_differences: int
+) -> int:
+    """Record in a run's cycle that past KPIs were computed again; returns the entry's number."""
+    return ledger.append(
+        CHECKED,
+        f"{run.cycle_id}/{run.source_name}",
+        {"num_cycles": num_cycles, "num_differences": num_differences},
         cycle_id=run.cycle_id,
         said_at=at,
         person="batch",
