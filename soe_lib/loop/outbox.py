@@ -97,9 +97,7 @@ def with_publications(extracts: Path, outboxes: list[Path]) -> None:
     dtypes = own.dtypes.to_dict()
     both = pd.concat([part.astype({"op": "int64"}) for part in parts], ignore_index=True)
     both = _replaced(both).reindex(columns=list(own.columns))
-    for name, dtype in dtypes.items():
-        both[name] = both[name].astype(dtype)
-    both.to_parquet(path, index=False)
+    both.astype(dtypes).to_parquet(path, index=False)
 
 
 def with_confirmations(extracts: Path, outboxes: list[Path]) -> int:

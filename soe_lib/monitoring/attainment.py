@@ -81,10 +81,10 @@ def week_days(facts: Facts, weeks: tuple[Period, ...]) -> pd.DataFrame:
         One row per (week, line, day 1 to 7 that has passed): :data:`DAY_COLUMNS` [h];
         ``final_hours`` is what was done by the end of the week (of ``as_of`` where it still runs).
     """
-    done = facts.progress.days(pd.Timestamp("1900-01-01", tz="UTC"))
+    reported = facts.progress.days(pd.Timestamp("1900-01-01", tz="UTC"))
     keys = ["wo_id", "op_no", "split_no"]
-    done = done.groupby([*keys, "day"], as_index=False)["good_qty"].sum()
-    done = done.astype({"op_no": "int64", "split_no": "int64"})
+    sums = reported.groupby([*keys, "day"])["good_qty"].sum()
+    done = sums.reset_index().astype({"op_no": "int64", "split_no": "int64"})
     routing = facts.tables["routing_alternate"]
     per_unit = routing.groupby(["item_id", "op_no"])["run_minutes_per_unit"].mean() / 60
     parts = []

@@ -126,8 +126,9 @@ def _erp(published: Tables, now: Tables) -> list[tuple]:
             held = "no date" if pd.isna(told) else f"{told:%Y-%m-%d}"
             found.append(("ERP", "order_line", "/".join(key), "confirmed for another date",
                           f"{wanted:%Y-%m-%d}", held, None))  # fmt: skip
-    orders = _table(now, "purchase_order_line")
-    orders = orders[orders["status"] == "open"].groupby(["po_id", "line_id"])["promised_date"].max()
+    bought = _table(now, "purchase_order_line")
+    bought = bought[bought["status"] == "open"]
+    orders = bought.groupby(["po_id", "line_id"])["promised_date"].max()
     for row in published["erp_purchases"].to_dict("records"):
         key = (str(row.get("po_id", "")), str(row.get("line_id", "")))
         if row["action"] != "expedite" or key not in orders.index:

@@ -34,7 +34,7 @@ def demonstrated_rates(facts: Facts) -> pd.DataFrame:
     stops = facts.tables["downtime_event"]
     stops = stops[~stops["is_planned"].fillna(False).astype(bool)]
     open_ = open_time(facts.tables)
-    count = int(max((facts.as_of - runs["ended"].min()).days // 7, 0)) if len(runs) else 0
+    count = int(max((facts.as_of - runs["ended"].min()).days // 7 + 1, 0)) if len(runs) else 0
     rows, index = [], []
     for week in Period.last_weeks(facts.as_of, count, facts.time_zone) if count else ():
         begin, end = week.start_at, week.end_at
@@ -69,8 +69,8 @@ def family_plan(facts: Facts, month: pd.Timestamp) -> pd.DataFrame:
     rows = plan_version_at(facts.tables["sop_plan"], facts.as_of)
     rows = rows[rows["plan_month"] == month]
     measure = "production" if (rows["measure"] == "production").any() else "demand"
-    plan = rows[rows["measure"] == measure].groupby("family_id", as_index=False)["planned_qty"]
-    plan = plan.sum()
+    planned = rows[rows["measure"] == measure].groupby("family_id")["planned_qty"].sum()
+    plan = planned.reset_index()
     begin = month.tz_localize(facts.time_zone).tz_convert("UTC")
     made = _made(facts, begin)
     cost = facts.items.groupby("family_id")["std_cost"].mean()

@@ -71,6 +71,10 @@ def _shaped(group: pd.Series, cell: list[str], at: pd.Series, deviation: pd.Seri
     return table[kept].sort_values(["at", "cell"], kind="stable").reset_index(drop=True)
 
 
+def _log(ratio: pd.Series) -> pd.Series:
+    return pd.Series(np.log(ratio.to_numpy(float)), index=ratio.index)
+
+
 def _rates(facts: Facts) -> pd.DataFrame:
     needed = ("run_rate", "work_order_progress_event", "resource_calendar", "work_order")
     if not all(facts.has(name) for name in needed):
@@ -80,7 +84,7 @@ def _rates(facts: Facts) -> pd.DataFrame:
     kept = ratio.between(LEAST_RATIO, MOST_RATIO) & (runs["standard_hours"] >= LEAST_HOURS)
     runs, ratio = runs[kept], ratio[kept]
     cells = [cell_name(r, i) for r, i in zip(runs["resource_id"], runs["item_id"], strict=True)]
-    return _shaped(runs["resource_id"], cells, runs["ended"], np.log(ratio))
+    return _shaped(runs["resource_id"], cells, runs["ended"], _log(ratio))
 
 
 def _scrap(facts: Facts) -> pd.DataFrame:
@@ -140,7 +144,7 @@ def _changeovers(facts: Facts) -> pd.DataFrame:
         cell_name(g, a, b)
         for g, a, b in zip(runs["resource_group"], runs["from"], runs["to"], strict=True)
     ]
-    return _shaped(runs["resource_group"], cells, runs["ended"], np.log(ratio))
+    return _shaped(runs["resource_group"], cells, runs["ended"], _log(ratio))
 
 
 def _suppliers(facts: Facts) -> pd.DataFrame:

@@ -95,8 +95,7 @@ def beats(rules: pd.DataFrame) -> bool:
     """
     if len(rules) < 2:
         return False
-    found = rules.set_index("rule")
-    plain, ours = found.loc["plain threshold"], found.loc["forecast"]
+    plain, ours = _rows_of(rules)
     kept = ours["false_alarm_pct"] <= max(ours["budget_pct"], plain["false_alarm_pct"]) + 1e-9
     more = ours["num_hits"] > plain["num_hits"]
     sooner = ours["num_hits"] == plain["num_hits"] and (
@@ -105,14 +104,19 @@ def beats(rules: pd.DataFrame) -> bool:
     return bool(kept and (more or sooner))
 
 
+def _rows_of(rules: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return the rows of the plain rule and of the forecast."""
+    places = {str(name): place for place, name in enumerate(rules["rule"])}
+    return rules.iloc[places[RULES[0]]], rules.iloc[places[RULES[1]]]
+
+
 def rules_sentence(rules: pd.DataFrame, shipped: bool) -> str:
     """Say which rule warns, and how both did."""
     if rules.empty:
         return (
             f"Warnings are not proven yet: they need {LEAST_WEEKS + 1} past weeks of the same feed."
         )
-    found = rules.set_index("rule")
-    plain, ours = found.loc["plain threshold"], found.loc["forecast"]
+    plain, ours = _rows_of(rules)
 
     if not ours["num_missed"]:
         return (

@@ -219,9 +219,9 @@ def _since_publication(
     content = [json.loads(text) for text in rows["content"]]
     at = [pd.Timestamp(entry["published_at"]) for entry in content]
     before = [place for place, instant in enumerate(at) if instant <= run.as_of]
-    said = "Nothing has been published before this cycle, so nothing can have drifted."
+    nothing = "Nothing has been published before this cycle, so nothing can have drifted."
     if not before:
-        return *none, np.nan, said
+        return *none, np.nan, nothing
     place = max(before, key=lambda k: at[k])
     entry, cycle = content[place], str(rows["cycle_id"].iloc[place])
     name = str(entry["publication_id"])
