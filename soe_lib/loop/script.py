@@ -40,7 +40,7 @@ class ScriptedMeeting:
         desk = Desk(ledger, self.governance, PEOPLE, PEOPLE)
         for person in self.governance.people:
             if not desk.has_passphrase(person.person_id):
-                desk.set_passphrase(person.person_id, self._passphrase(person.person_id), at)
+                desk.set_passphrase(person.person_id, self.passphrase(person.person_id), at)
 
     def hold(self, run: Run, ledger: Ledger, at: pd.Timestamp) -> Publication | None:
         """
@@ -66,24 +66,25 @@ class ScriptedMeeting:
         desk = Desk(ledger, self.governance, run.cycle_id, run.source_name)
         coordinator = self._who("state_problem")
         words = str(run.words("divergence").get("headline", "")) or "The week as it stands."
-        desk.state_problem(coordinator, self._passphrase(coordinator), words, at)
+        desk.state_problem(coordinator, self.passphrase(coordinator), words, at)
         lead = self._who("select_scenario")
         reason = "recommended: " + str(run.words("what_if")["headline"])
-        select_scenario(run, desk, lead, self._passphrase(lead), scenario, reason, at + MINUTE)
-        desk.verify(lead, self._passphrase(lead), at + 2 * MINUTE)
+        select_scenario(run, desk, lead, self.passphrase(lead), scenario, reason, at + MINUTE)
+        desk.verify(lead, self.passphrase(lead), at + 2 * MINUTE)
         standing = desk.standing()
         questions = dict(standing.decision.get("questions", {}))
         for question in standing.open_questions:
             person = self.governance.owner(questions[question])
-            desk.answer(person, self._passphrase(person), question, "yes", at + 3 * MINUTE)
+            desk.answer(person, self.passphrase(person), question, "yes", at + 3 * MINUTE)
         for role in desk.standing().missing:
             person = self.governance.owner(role)
-            desk.sign(person, self._passphrase(person), at + 4 * MINUTE)
-        return publish(run, desk, lead, self._passphrase(lead), at + 5 * MINUTE)
+            desk.sign(person, self.passphrase(person), at + 4 * MINUTE)
+        return publish(run, desk, lead, self.passphrase(lead), at + 5 * MINUTE)
 
     def _who(self, right: Right) -> str:
         people = self.governance.people
         return next(p.person_id for p in people if self.governance.may(p.person_id, right))
 
-    def _passphrase(self, person_id: str) -> str:
+    def passphrase(self, person_id: str) -> str:
+        """Return the passphrase of a person."""
         return hashlib.sha256(f"{self.seed}/{person_id}".encode()).hexdigest()[:16]

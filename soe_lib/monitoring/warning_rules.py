@@ -120,8 +120,8 @@ def rules_sentence(rules: pd.DataFrame, shipped: bool) -> str:
 
     if not ours["num_missed"]:
         return (
-            f"In the {ours['num_weeks']:.0f} past weeks that could be judged no line missed its "
-            "week: nothing proves the forecast, so the plain threshold warns."
+            f"No line missed a week that could be judged (weeks: {ours['num_weeks']:.0f}): nothing "
+            "proves the forecast, so the plain threshold warns."
         )
 
     def told(row: pd.Series) -> str:

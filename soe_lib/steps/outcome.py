@@ -167,11 +167,19 @@ def outcome_sentence(decisions: pd.DataFrame, currency: str = "") -> str:
         return said + "What the other options would have brought could not be computed."
     best = int((known["regret"] < 0.5).sum())
     mean = float(known["regret"].mean())
-    money = f"{mean:,.0f} {currency}".strip()
-    return said + (
-        f"Over {len(known)} decisions the choice was the best in hindsight {best} times; on "
-        f"average the best rejected option would have cost {money} less."
+    count = len(known)
+    said += (
+        f"In hindsight it was the best choice {best} of {count} times"
+        if count > 1
+        else "In hindsight it was the best choice"
+        if best
+        else "In hindsight another option was better"
     )
+    if mean < 0.5:
+        return said + "; no rejected option would have been cheaper."
+    money = f"{mean:,.0f} {currency}".strip()
+    each = "on average " if count > 1 else ""
+    return said + f"; {each}the best rejected option would have cost {money} less."
 
 
 def _judged(

@@ -89,15 +89,14 @@ def _outcomes(run: Run, followed: FollowUp) -> list[Block]:
         {
             "cycle": newest["cycle_id"],
             "decision": newest["title"],
-            "late lines promised": newest["expected_late_lines"],
-            "late lines happened": newest["actual_late_lines"],
+            "late: promised": newest["expected_late_lines"],
+            "happened": newest["actual_late_lines"],
             "of lines": newest["num_lines"],
-            "the model was off by (days)": newest["error_days"].map("{:.2f}".format),
-            "too hopeful by (days)": newest["bias_days"].map("{:+.2f}".format),
-            f"cost promised ({money})": newest["expected_cost"].round(0),
-            f"cost under what came ({money})": newest["realised_cost"].round(0),
+            "model off by": newest["error_days"].map("{:.2f} days".format),
+            "cost: promised": newest["expected_cost"].round(0),
+            "under what came": newest["realised_cost"].round(0),
             "best in hindsight": newest["best_scenario"],
-            f"regret ({money})": newest["regret"].round(0),
+            "regret": newest["regret"].round(0),
         }
     )
     options = followed.outcomes.options
@@ -107,10 +106,10 @@ def _outcomes(run: Run, followed: FollowUp) -> list[Block]:
         Picture(plot_promise_outcome(decisions.tail(26)), table="outcome_decisions"),
         Grid(
             shown,
-            title="Promise against outcome, newest first",
+            title=f"Promise against outcome, newest first (money in {money})",
             table="outcome_decisions",
             rows=FEW,
-            right=("the model was off by (days)", "too hopeful by (days)"),
+            right=("model off by",),
         ),
         Folded(
             "The options of the last decision, run again under what really came",
@@ -259,8 +258,9 @@ def _ahead(followed: FollowUp) -> list[Block]:
         labelled = families.assign(
             label=families["family_id"] + " " + families["plan_month"].dt.strftime("%b")
         )
+        if (families["p_met"] < WANTED).any():
+            found.append(Picture(plot_month_plan(labelled, WANTED), table="month_plan"))
         found += [
-            Picture(plot_month_plan(labelled, WANTED), table="month_plan"),
             Folded(
                 "The month plan by family and by line",
                 (

@@ -68,8 +68,9 @@ class LearningPanel:
         active = overrides.active(self.desk.ledger, self.run.source_name)
         taken = active.drop_duplicates("proposal_id")
         free = rows[~rows["proposal_id"].isin(taken["proposal_id"])]
-        self.proposal.options = list(zip(free["sentence"], free["proposal_id"], strict=True))
-        self.in_force.options = list(zip(taken["sentence"], taken["proposal_id"], strict=True))
+        for choice, own in ((self.proposal, free), (self.in_force, taken)):
+            choice.options = list(zip(own["sentence"], own["proposal_id"], strict=True))
+            choice.value = own["proposal_id"].iloc[0] if len(own) else None
         said = history_of(self.desk.ledger, self.run.source_name)
         lines = "".join(
             f"<li>{at:%Y-%m-%d %H:%M} {escape(person)}: {escape(action)} {escape(sentence)}</li>"
