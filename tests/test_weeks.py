@@ -11,17 +11,24 @@ import pandas as pd
 import pytest
 
 from soe_lib import cli
+from soe_lib.decision.governance import load_governance
+from soe_lib.divergence.facts import facts_of
 from soe_lib.ledger import Ledger
 from soe_lib.loop.errors import CampaignError
+from soe_lib.loop.script import ScriptedMeeting
 from soe_lib.loop.weeks import Week, loop_params, run_weeks
+from soe_lib.monitoring.attainment import warn
 from soe_lib.params import Params
-from soe_lib.run import open_run
+from soe_lib.run import Run, open_run
 from soe_lib.steps.follow_up import read_follow_up
 from soe_lib.steps.recompute import finished_runs, recompute, recompute_as_known
+from soe_lib.steps.snapshot import take_data
+from soe_lib.views.live.learning_panel import LearningPanel
 from soe_lib.workspace import Workspace
 from tests.conftest import ROOT
 
 SEED = 2
+MEETING = ScriptedMeeting(load_governance(ROOT / "params" / "governance.yaml"), SEED)
 
 
 def _params() -> Params:
@@ -143,15 +150,72 @@ def test_the_packet_goes_up_once_and_is_accepted_by_who_may(
     with Ledger.default(workspace) as ledger:
         assert len(ledger.entries("escalation")) == 1
     with pytest.MonkeyPatch.context() as patch:
-        from soe_lib.decision.governance import load_governance
-        from soe_lib.loop.script import ScriptedMeeting
-
-        meeting = ScriptedMeeting(load_governance(ROOT / "params" / "governance.yaml"), SEED)
-        patch.setenv("SOE_PASSPHRASE", meeting.passphrase("operations"))
+        patch.setenv("SOE_PASSPHRASE", MEETING.passphrase("operations"))
         asked = ["escalate", "--accept", "--text", "Cut ENERGY"]
         assert cli.main([*asked, "--as", "operations"]) == 1
-        patch.setenv("SOE_PASSPHRASE", meeting.passphrase("sop_owner"))
+        patch.setenv("SOE_PASSPHRASE", MEETING.passphrase("sop_owner"))
         assert cli.main([*asked, "--as", "sop_owner"]) == 0
     told = capsys.readouterr()
     assert "may not accept escalation" in told.err
     assert "accepted: Cut ENERGY" in told.out
+
+
+def test_lines_are_warned_of_in_the_middle_of_a_week(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests that on a Wednesday each planned line has a forecast with its range, none on Monday."""
+    workspace, _ = loop
+    run = open_run(str(workspace.runs / "2026-W38" / "demo"))
+    wednesday = run.as_of - pd.Timedelta(days=5)
+    zone = run.snapshot.site_time_zone
+    found = warn(facts_of(run.tables, wednesday, run.params, time_zone=zone), 3, 90.0)
+    assert set(found.lines["resource_id"]) == {"MIX-S1", "FIL-S1", "FIL-S2", "PAC-S1"}
+    assert found.lines["day"].eq(2).all()
+    assert found.lines["p_miss"].between(0, 1).all()
+    assert (found.lines["low_pct"] <= found.lines["high_pct"]).all()
+    assert "lines are warned of" in found.sentence
+    monday = warn(facts_of(run.tables, run.as_of, run.params, time_zone=zone), 3, 90.0)
+    assert monday.lines.empty
+    assert "just begun" in monday.sentence
+
+
+def test_accepting_changes_the_next_run_only(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests one click to accept and one to take back, who may, and what each run plans with."""
+    workspace, _ = loop
+    run = open_run(str(workspace.runs / "2026-W38" / "demo"))
+    proposed = run.read("proposals")
+    row = proposed[proposed["owner_role"] == "operations"].iloc[0]
+    change = json.loads(row["changes"])[0]
+
+    def value(of: Run) -> float:
+        table = of.tables[change["table"]]
+        for key, name in change["key"].items():
+            table = table[table[key].astype("str") == name]
+        return float(table[change["column"]].iloc[0])
+
+    def next_run(name: str) -> Run:
+        folder = workspace.runs / "2026-W38" / f"{name}.partial"
+        about = json.loads((run.folder / "run.json").read_text())
+        workspace.write_json(folder / "run.json", {**about, "steps": {}})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SOE_DEMO", str(workspace.root / "plant"))
+            take_data(open_run(str(folder)))
+        return open_run(str(folder))
+
+    panel = LearningPanel(run)
+    panel.person.value = "finance"
+    panel.passphrase.value = MEETING.passphrase("finance")
+    panel.proposal.value = row["proposal_id"]
+    panel.accept.click()
+    assert "for Operations to say" in panel.message.widget.value
+    panel.person.value = "operations"
+    panel.passphrase.value = MEETING.passphrase("operations")
+    panel.accept.click()
+    assert "Accepted" in panel.message.widget.value
+    assert panel.in_force.value == row["proposal_id"]
+    assert value(run) == change["old_value"], "a finished run stays what it is"
+    assert recompute(run).differences.empty
+    assert value(next_run("with")) == pytest.approx(change["new_value"])
+    panel.passphrase.value = MEETING.passphrase("operations")
+    panel.revert.click()
+    assert "Taken back" in panel.message.widget.value
+    assert value(next_run("without")) == change["old_value"]
+    assert panel.history.value.count("<li>") == 2

@@ -21,6 +21,18 @@ _INSTANTS = {
     "earliest": "earliest_start_at",
     "latest": "latest_end_at",
 }
+_TEXTS = (
+    "version_id",
+    "wo_id",
+    "item_id",
+    "site_id",
+    "resource_id",
+    "setup_from",
+    "setup_to",
+    "pegged_demand",
+    "tool_id",
+    "alternates",
+)
 _PLAIN = {
     "order_no": "wo_id",
     "op": "op_no",
@@ -84,7 +96,7 @@ def with_publications(extracts: Path, outboxes: list[Path]) -> None:
     plants = own.drop_duplicates("resource").set_index("resource")["plant"]
     parts = [own]
     for folder in outboxes:
-        rows = pd.read_csv(folder / "aps" / "schedule.csv", dtype={"wo_id": "str"})
+        rows = pd.read_csv(folder / "aps" / "schedule.csv", dtype=dict.fromkeys(_TEXTS, "str"))
         rows = rows[rows["split_no"] == 1]
         taken = pd.DataFrame({"version": rows["version_id"]})
         taken["released_at"] = pd.to_datetime(rows["published_at"], utc=True)
