@@ -125,10 +125,9 @@ def rules_sentence(rules: pd.DataFrame, shipped: bool) -> str:
         )
 
     def told(row: pd.Series) -> str:
-        return (
-            f"{row['num_hits']:.0f} of {row['num_missed']:.0f} missed weeks with "
-            f"{row['false_alarm_pct']:.0f} % false alarms"
-        )
+        wrong = row["false_alarm_pct"]
+        alarms = "no good week to be wrong in" if pd.isna(wrong) else f"{wrong:.0f} % false alarms"
+        return f"{row['num_hits']:.0f} of {row['num_missed']:.0f} missed weeks with {alarms}"
 
     name = "The forecast warns" if shipped else "The plain threshold warns, not the forecast"
     return (
