@@ -23,10 +23,14 @@ from soe_lib.run import Run, open_run
 from soe_lib.steps.follow_up import read_follow_up
 from soe_lib.steps.recompute import finished_runs, recompute
 from soe_lib.steps.snapshot import take_data
+from soe_lib.views.blocks import Block, Folded, Picture, as_html
+from soe_lib.views.follow_up import follow_up_page
 from soe_lib.views.live.learning_panel import LearningPanel
 from soe_lib.workspace import Workspace
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.timeout(1800)
+"""Two weeks of the loop take half a minute; on a busy machine much longer."""
 SEED = 2
 MEETING = ScriptedMeeting(load_governance(ROOT / "params" / "governance.yaml"), SEED)
 
@@ -219,3 +223,25 @@ def test_accepting_changes_the_next_run_only(loop: tuple[Workspace, list[Week]])
     assert "Taken back" in panel.message.widget.value
     assert value(next_run("without")) == change["old_value"]
     assert panel.history.value.count("<li>") == 2
+
+
+def test_the_page_shows_what_was_found(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests that the page has its parts, opens with the outcome and names tables that exist."""
+    workspace, _ = loop
+    run = open_run(str(workspace.runs / "2026-W38" / "demo"))
+    followed = read_follow_up(run)
+    page = follow_up_page(run, followed)
+    assert tuple(page) == ("summary", "outcomes", "again", "ahead", "learning", "maturity")
+    assert "The decision of 2026-W37" in as_html(page["summary"][0])
+    inner: list[Block] = []
+    for blocks in page.values():
+        for block in blocks:
+            inner += block.blocks if isinstance(block, Folded) else (block,)
+    told = {str(getattr(block, "table", "")) for block in inner} - {""}
+    assert told <= set(run.table_names())
+    assert {"outcome_decisions", "restarts", "month_plan", "proposals", "maturity_rows"} <= told
+    for block in inner:
+        if not isinstance(block, Picture):
+            assert as_html(block) is not None
+    shown = as_html(page["maturity"][-1])
+    assert "2026-W37/demo" in shown, "a score opens its rows"
