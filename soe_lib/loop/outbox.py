@@ -144,7 +144,7 @@ def with_confirmations(extracts: Path, outboxes: list[Path]) -> int:
         )
         date = lines.map(new)
         later = date.notna() & (changed_at > at)
-        before = rows[date.notna() & (changed_at <= at)].assign(at=changed_at, line=lines)
+        before = rows.assign(at=changed_at, line=lines)[date.notna() & (changed_at <= at)]
         newest = before.sort_values("at", kind="stable").drop_duplicates(
             ["line", "ETENR"], keep="last"
         )
