@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEEK_ARGS ?=
 
-.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-events bench-promises bench-twin bench-what-if clean help
+.PHONY: week daily meet lab test lint format demo bench-engine bench-detection bench-events bench-promises bench-twin bench-what-if bench-weeks bench-warnings clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,13 @@ bench-engine: $(VENV)/.installed-test ## the engine on the benchmark plants
 
 bench-twin: $(VENV)/.installed ## twelve weeks of four policies on 20 simulated plants (takes long)
 	$(BIN)/soe twin --weeks 12 --policy none,right-shift,edd,soe --seeds 20
+
+bench-weeks: $(VENV)/.installed ## twelve unattended weeks of the whole loop, then every past KPI again
+	@folder=$$(mktemp -d) && export SOE_WORKSPACE=$$folder && $(BIN)/soe weeks --weeks 12 && $(BIN)/soe recompute; \
+	  code=$$?; rm -rf $$folder; exit $$code
+
+bench-warnings: $(VENV)/.installed-test ## does the forecast of a missed week beat the plain threshold?
+	$(BIN)/python -m tests.benchmarks.warnings
 
 FIRST_SEED ?= 900
 SEEDS ?= 30

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from soe_lib.run import open_run as open_run
     from soe_lib.steps.decision import prepare_decision as prepare_decision
     from soe_lib.steps.divergence import find_divergences as find_divergences
+    from soe_lib.steps.follow_up import follow_up as follow_up
     from soe_lib.steps.impact import assess_impact as assess_impact
     from soe_lib.steps.monitoring import monitor_execution as monitor_execution
     from soe_lib.steps.snapshot import take_data as take_data
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from soe_lib.views.data import data_page as data_page
     from soe_lib.views.decision import decision_page as decision_page
     from soe_lib.views.divergence import divergence_page as divergence_page
+    from soe_lib.views.follow_up import follow_up_page as follow_up_page
     from soe_lib.views.impact import impact_page as impact_page
     from soe_lib.views.meeting_home import meeting_page as meeting_page
     from soe_lib.views.monitoring import monitoring_page as monitoring_page
@@ -42,6 +44,8 @@ _HOMES = {
     "decision_page": "soe_lib.views.decision",
     "meeting_page": "soe_lib.views.meeting_home",
     "monitoring_page": "soe_lib.views.monitoring",
+    "follow_up": "soe_lib.steps.follow_up",
+    "follow_up_page": "soe_lib.views.follow_up",
     "show": "soe_lib.views.show",
 }
 
@@ -52,6 +56,8 @@ __all__ = [
     "divergence_page",
     "explore_scenarios",
     "find_divergences",
+    "follow_up",
+    "follow_up_page",
     "impact_page",
     "meeting_page",
     "monitor_execution",

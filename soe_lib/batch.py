@@ -37,6 +37,10 @@ PARAMETERS = ("run_dir", "params_file", "as_of", "site")
 """Every notebook declares exactly these, in one cell tagged ``parameters``."""
 
 
+Step = Callable[[Path, Path, Path, Workspace], dict[str, str]]
+"""Executes a step: notebook, where its copy goes, the run's folder, workspace; the verdict."""
+
+
 class BatchError(RuntimeError):
     """The run stopped; the text names notebook, cell and cause."""
 
@@ -69,6 +73,7 @@ def run_cycle(
     notebooks_dir: Path,
     *,
     progress: Callable[[int, int, str], None],
+    step: Step | None = None,
 ) -> Outcome:
     """
     Execute all notebooks of a cycle and build its report.
@@ -83,6 +88,9 @@ def run_cycle(
         Folder with the notebooks.
     progress
         Called before each step with (number done, number of steps, name of the step).
+    step
+        What executes a step, for loops over many cycles that call the rooms directly; there is
+        then no report. None = the notebooks through Papermill.
 
     Returns
     -------
@@ -112,7 +120,8 @@ def run_cycle(
             progress(number, total, name)
             _forget_after(state, name)
             _save(partial, state, workspace)
-            verdict = execute(path, partial / "notebooks" / f"{name}.ipynb", partial, workspace)
+            target = partial / "notebooks" / f"{name}.ipynb"
+            verdict = (step or execute)(path, target, partial, workspace)
             state["steps"][name] = {**verdict, "sha256": digest}
             _save(partial, state, workspace)
             if verdict["status"] != "ok":
@@ -123,11 +132,12 @@ def run_cycle(
                     f"{partial / 'notebooks' / f'{name}.ipynb'}"
                 )
         progress(total - 1, total, "report")
-        from soe_lib.report import build_report
-
         run = open_run(str(partial))
         words = run.words("snapshot")
-        build_report(run, partial / "report")
+        if step is None:
+            from soe_lib.report import build_report
+
+            build_report(run, partial / "report")
         _publish_folder(partial, final)
         workspace.write_json(
             workspace.runs / "latest.json", {"run": str(final.relative_to(workspace.root))}

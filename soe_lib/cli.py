@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from soe_lib import cli_loop
+from soe_lib import cli_loop, cli_monitor
 from soe_lib.cli_desk import add_commands, demo_signers
 from soe_lib.cli_signals import add_signal_commands
 from soe_lib.decision.governance import load_governance
@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_commands(add)
     cli_loop.add_commands(add)
+    cli_monitor.add_commands(add)
     add_signal_commands(add)
 
     ledger = add("ledger", _ledger, "the ledger of what people and the batch did")
@@ -113,6 +114,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from soe_lib.batch import Request, run_cycle
     from soe_lib.calendars import cycle_id
     from soe_lib.sources import load_source
+    from soe_lib.steps.recompute import record_reported
 
     root = project_root()
     source = load_source(arguments.source, root / "params" / "sources")
@@ -131,6 +133,7 @@ def _run(arguments: argparse.Namespace) -> int:
     with Ledger.default(workspace) as ledger:
         status = "done with blockers" if outcome.blockers else "done"
         ledger.record_cycle(cycle, source.name, as_of, outcome.snapshot_id, status)
+        record_reported(open_run(str(outcome.folder)), ledger, as_of)
         _record_states(str(outcome.folder), ledger)
         _alert(str(outcome.folder), ledger)
     for blocker in outcome.blockers:

@@ -74,13 +74,15 @@ def _governance() -> Governance:
     return load_governance(project_root() / "params" / "governance.yaml")
 
 
-def _desk(run_dir: str) -> tuple[Run, Desk]:
+def open_desk(run_dir: str) -> tuple[Run, Desk]:
+    """Return a run and the desk of its cycle."""
     run = open_run(run_dir)
     ledger = Ledger.default(run.workspace)
     return run, Desk(ledger, _governance(), run.cycle_id, run.source_name)
 
 
-def _passphrase(prompt: str) -> str:
+def ask_passphrase(prompt: str) -> str:
+    """Return the passphrase of the environment, else what is typed."""
     return os.environ.get(PASSPHRASE_VARIABLE) or getpass.getpass(prompt)
 
 
@@ -94,7 +96,7 @@ def _person(arguments: argparse.Namespace) -> int:
                 title = governance.title(person.role)
                 print(f"{person.person_id:20} {person.name:30} {title:25} {has}")
             return DONE
-        passphrase = _passphrase(f"New passphrase of {arguments.person_id}: ")
+        passphrase = ask_passphrase(f"New passphrase of {arguments.person_id}: ")
         desk.set_passphrase(arguments.person_id, passphrase, moment())
     print(f"{arguments.person_id}: passphrase set (only its hash is kept)")
     return DONE
@@ -103,8 +105,8 @@ def _person(arguments: argparse.Namespace) -> int:
 def _decide(arguments: argparse.Namespace) -> int:
     from soe_lib.steps.publication import select_scenario
 
-    run, desk = _desk(arguments.run)
-    passphrase = _passphrase("Passphrase: ")
+    run, desk = open_desk(arguments.run)
+    passphrase = ask_passphrase("Passphrase: ")
     if arguments.verify:
         desk.verify(arguments.person_id, passphrase, moment())
         print("verified")
@@ -120,8 +122,8 @@ def _decide(arguments: argparse.Namespace) -> int:
 
 
 def _answer(arguments: argparse.Namespace) -> int:
-    _, desk = _desk(arguments.run)
-    passphrase = _passphrase("Passphrase: ")
+    _, desk = open_desk(arguments.run)
+    passphrase = ask_passphrase("Passphrase: ")
     standing = desk.standing()
     roles = {person.person_id: person.role for person in desk.governance.people}
     own = roles.get(arguments.person_id, "")
@@ -140,8 +142,8 @@ def _answer(arguments: argparse.Namespace) -> int:
 
 
 def _sign(arguments: argparse.Namespace) -> int:
-    _, desk = _desk(arguments.run)
-    role = desk.sign(arguments.person_id, _passphrase("Passphrase: "), moment())
+    _, desk = open_desk(arguments.run)
+    role = desk.sign(arguments.person_id, ask_passphrase("Passphrase: "), moment())
     print(f"{desk.governance.title(role)} has signed")
     missing = desk.what_is_missing(desk.standing())
     print(f"still missing: {missing}" if missing else "everything is signed")
@@ -151,11 +153,11 @@ def _sign(arguments: argparse.Namespace) -> int:
 def _publish(arguments: argparse.Namespace) -> int:
     from soe_lib.steps.publication import deliver, publish
 
-    run, desk = _desk(arguments.run)
+    run, desk = open_desk(arguments.run)
     if arguments.again:
         found = deliver(run, desk, moment())
     else:
-        found = publish(run, desk, arguments.person_id, _passphrase("Passphrase: "), moment())
+        found = publish(run, desk, arguments.person_id, ask_passphrase("Passphrase: "), moment())
     print(found.seal.sentence)
     print(f"outbox: {run.workspace.root / found.outbox}")
     return DONE if found.seal.is_green else FAILED
@@ -164,7 +166,7 @@ def _publish(arguments: argparse.Namespace) -> int:
 def _readback(arguments: argparse.Namespace) -> int:
     from soe_lib.steps.publication import read_back
 
-    run, desk = _desk(arguments.run)
+    run, desk = open_desk(arguments.run)
     seal = read_back(run, desk, moment())
     print(seal.sentence)
     for row in seal.differences.itertuples(index=False):
@@ -175,7 +177,7 @@ def _readback(arguments: argparse.Namespace) -> int:
 def _replay(arguments: argparse.Namespace) -> int:
     from soe_lib.steps.replay import replay_decision
 
-    run, desk = _desk(arguments.run)
+    run, desk = open_desk(arguments.run)
     found = replay_decision(run, desk)
     print(found.sentence)
     if found.record is not None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from soe_lib import overrides
 from soe_lib.params import Params, load_params, parse_section
 from soe_lib.snapshot import Snapshot, load_snapshot
 from soe_lib.workspace import Workspace
@@ -75,9 +76,12 @@ class Run:
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Canonical tables of the snapshot, restricted to the run's site."""
+        """Canonical tables of the snapshot with accepted corrections, for the run's site."""
         found = {}
-        for name, rows in self.snapshot.tables.items():
+        corrected: Mapping[str, pd.DataFrame] = self.snapshot.tables
+        if self.has(overrides.TABLE):
+            corrected, _ = overrides.applied(corrected, self.read(overrides.TABLE))
+        for name, rows in corrected.items():
             if self.site and "site_id" in rows and rows["site_id"].notna().any():
                 rows = rows[rows["site_id"].isna() | (rows["site_id"] == self.site)]
             found[name] = rows.reset_index(drop=True)
@@ -207,7 +211,8 @@ def _beside(run: Run) -> Run:
     other = replace(run, folder=folder)
     run.workspace.write_json(folder / RUN_FILE, content)
     other.say("snapshot", run.words("snapshot"))
-    other.write(**{name: run.read(name) for name in ("check", "features")})
+    kept = [name for name in ("check", "features", overrides.TABLE) if run.has(name)]
+    other.write(**{name: run.read(name) for name in kept})
     return other
 
 

@@ -322,3 +322,33 @@ def test_past_due_without_a_schedule() -> None:
     check_contract(rows)
     assert rows["deviation"].tolist() == [-170.0]  # 70 of OLD, 100 of EDGE: six hours ago
     assert sorted(opened(found, rows)["order_id"]) == ["EDGE", "OLD"]
+
+
+def test_a_week_without_demand_outside_the_plan_has_a_page() -> None:
+    """Tests that no row outside tolerance is an empty table, not rows without a week."""
+    from types import SimpleNamespace
+    from typing import Any
+
+    from soe_lib.params import Params
+    from soe_lib.views.blocks import Grid
+    from soe_lib.views.divergence_parts import demand_part
+
+    demand = pd.DataFrame(
+        {
+            "family_id": ["A", "B"],
+            "week_start_date": pd.to_datetime(["2026-11-23", "2026-11-23"]),
+            "planned_qty": [10.0, 10.0],
+            "actual_qty": [10.0, 9.0],
+            "deviation_qty": [0.0, -1.0],
+            "deviation_pct": [0.0, -10.0],
+            "is_past": False,
+            "is_outside": [False, False],
+        }
+    )
+    run: Any = SimpleNamespace(params=Params())
+    found: Any = SimpleNamespace(demand=demand)
+    grids = [block for block in demand_part(run, found) if isinstance(block, Grid)]
+    assert all(grid.frame.empty for grid in grids)
+    found.demand = demand.assign(is_outside=[False, True])
+    (grid,) = [block for block in demand_part(run, found) if isinstance(block, Grid)]
+    assert grid.frame["family"].tolist() == ["B"]

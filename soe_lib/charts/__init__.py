@@ -6,6 +6,8 @@ from soe_lib.charts.bars import plot_demand_against_plan as plot_demand_against_
 from soe_lib.charts.bars import plot_losses as plot_losses
 from soe_lib.charts.bars import plot_scenario_costs as plot_scenario_costs
 from soe_lib.charts.dots import plot_orders_in_jeopardy as plot_orders_in_jeopardy
+from soe_lib.charts.follow_up import plot_month_plan as plot_month_plan
+from soe_lib.charts.follow_up import plot_promise_outcome as plot_promise_outcome
 from soe_lib.charts.frontier import plot_repair_frontier as plot_repair_frontier
 from soe_lib.charts.frontier import plot_stock_by_scenario as plot_stock_by_scenario
 from soe_lib.charts.gantt import plot_gantt as plot_gantt

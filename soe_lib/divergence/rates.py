@@ -134,11 +134,11 @@ def completed_runs(facts: Facts) -> pd.DataFrame:
     )
     runs = runs.merge(rate, on=["item_id", "resource_id"]).reset_index(drop=True)
     runs["standard_hours"] = runs["qty"] / runs["standard_rate_per_hour"]
-    runs["actual_hours"] = _open_hours(facts, runs)
+    runs["actual_hours"] = open_hours(facts, runs)
     return runs[runs["actual_hours"] > 0]
 
 
-def _open_hours(facts: Facts, runs: pd.DataFrame) -> pd.Series:
+def open_hours(facts: Facts, runs: pd.DataFrame) -> pd.Series:
     """Hours between begin and end of each run in which its resource was open and not stopped."""
     calendar = facts.tables["resource_calendar"]
     kind = calendar["calendar_kind"]

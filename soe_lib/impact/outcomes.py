@@ -37,9 +37,12 @@ def promise_outcomes(
         Forecasts in their order with ``is_on_time`` (nullable boolean).
     """
     lines = tables.get("sales_order_line", TABLES["sales_order_line"].empty())
-    states = lines.groupby(KEYS).agg(
-        is_open=("status", lambda s: (s == "open").any()),
-        is_cancelled=("status", lambda s: (s == "cancelled").all()),
+    marked = lines.assign(
+        is_open=lines["status"] == "open", is_cancelled=lines["status"] == "cancelled"
+    )
+    states = marked.groupby(KEYS).agg(
+        is_open=("is_open", "any"),
+        is_cancelled=("is_cancelled", "all"),
         left_at=("last_goods_issue_at", "max"),
     )
     events = tables.get("delivery_event", TABLES["delivery_event"].empty())

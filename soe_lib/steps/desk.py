@@ -18,6 +18,8 @@ import pandas as pd
 from soe_lib.decision.governance import Governance, Person, Right
 from soe_lib.ledger import Ledger, LedgerError
 
+BY_THE_BATCH = ("cycle", "reported", "recomputed")
+"""Entries of a cycle that are nobody's act."""
 MIN_PASSPHRASE = 8
 ANSWERS = ("yes", "until", "no")
 ACT_COLUMNS = ("number", "act", "role", "person_id", "said_at", "text")
@@ -227,6 +229,48 @@ class Desk:
             self.object_id, text, cycle_id=self.cycle_id, said_at=at, person=person_id, about=about
         )
 
+    def admit(self, person_id: str, passphrase: str, right: Right) -> Person:
+        """Return the person when the passphrase is right and the right is theirs."""
+        return self._admit(person_id, passphrase, right)
+
+    def admit_role(self, person_id: str, passphrase: str, role: str) -> Person:
+        """Return the person when the passphrase is right and the role is theirs."""
+        person = self._authenticated(person_id, passphrase)
+        if person.role != role:
+            raise DeskError(f"this is for {self.governance.title(role)} to say")
+        return person
+
+    def report_commitment(
+        self,
+        person_id: str,
+        passphrase: str,
+        commitment_id: str,
+        owner_id: str,
+        is_done: bool,
+        at: pd.Timestamp,
+        text: str = "",
+    ) -> None:
+        """
+        Record what the owner of a commitment says of it.
+
+        Raises
+        ------
+        DeskError
+            When it is another person's commitment.
+        """
+        person = self._authenticated(person_id, passphrase)
+        if person.person_id != owner_id:
+            raise DeskError(f"{commitment_id} is {owner_id}'s commitment")
+        content = {"state": "done" if is_done else "not done", "text": text.strip()}
+        self.ledger.append(
+            "commitment",
+            f"{commitment_id}/{self.object_id}",
+            content,
+            cycle_id=self.cycle_id,
+            said_at=at,
+            person=person_id,
+        )
+
     def claim_publication(
         self, person_id: str, passphrase: str, content: Mapping[str, Any], at: pd.Timestamp
     ) -> int:
@@ -339,7 +383,7 @@ class Desk:
 
     def _acts(self) -> pd.DataFrame:
         rows = self.ledger.entries(object_id=self.object_id)
-        rows = rows[rows["kind"] != "cycle"]
+        rows = rows[~rows["kind"].isin(BY_THE_BATCH)]
         roles = {person.person_id: person.role for person in self.governance.people}
         texts = [_text_of(json.loads(content)) for content in rows["content"]]
         return pd.DataFrame(

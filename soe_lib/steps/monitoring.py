@@ -90,8 +90,7 @@ def monitor_execution(run: Run) -> Watched:
     tables, params = run.tables, run.params
     zone = run.snapshot.site_time_zone
     before, period = Period.last_weeks(run.as_of, 2, zone)
-    history = credible(kpi_history(tables, run.as_of, params, zone))
-    kpis, trend = scorecard(history, OPENING, bounded=BOUNDED, currency=run.snapshot.currency)
+    kpis, trend = measured_kpis(run)
     freeze_at = week_opens_at(tables, period)
     operations = adherence_operations(tables, period.end_at, period, freeze_at, params.kpi)
     cut: list[Kpi] = adherence_kpis(operations, period.end_at, period, params.kpi, by="resource_id")
@@ -125,6 +124,17 @@ def monitor_execution(run: Run) -> Watched:
     )
     run.say("monitoring", _words(watched))
     return watched
+
+
+def measured_kpis(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return KPIs and trend of a run, computed from its snapshot and parameters, nothing else."""
+    history = kpi_history(run.tables, run.as_of, run.params, run.snapshot.site_time_zone)
+    return scorecard(credible(history), OPENING, bounded=BOUNDED, currency=run.snapshot.currency)
+
+
+def week_of(run: Run) -> Period:
+    """Return the last complete week of a run's site."""
+    return Period.last_weeks(run.as_of, 1, run.snapshot.site_time_zone)[0]
 
 
 def read_monitoring(run: Run) -> Watched:

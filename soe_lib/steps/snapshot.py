@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import pandas as pd
 
+from soe_lib import overrides
 from soe_lib.features import feature_table, headline
+from soe_lib.ledger import Ledger
 from soe_lib.run import Run, project_root
 from soe_lib.snapshot import Snapshot, check_report, take_snapshot
 from soe_lib.sources import load_source
@@ -80,6 +83,9 @@ def take_data(run: Run) -> Data:
         + (f", with {len(blockers)} blockers." if blockers else ", nothing blocks the week.")
     )
     run.write(check=counts, features=features)
+    corrections = _corrections(run)
+    if len(corrections):
+        run.write(**{overrides.TABLE: corrections})
     run.say(
         "snapshot",
         {
@@ -93,3 +99,11 @@ def take_data(run: Run) -> Data:
         },
     )
     return Data(snapshot, counts, features, level, blockers, sentence)
+
+
+def _corrections(run: Run) -> pd.DataFrame:
+    """Return the corrections of master data in force now; reading must not make a ledger."""
+    if not os.environ.get("SOE_LEDGER_URL") and not (run.workspace.root / "ledger.sqlite").exists():
+        return pd.DataFrame()
+    with Ledger.default(run.workspace) as ledger:
+        return overrides.active(ledger, run.source_name)

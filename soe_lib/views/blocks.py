@@ -131,6 +131,14 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class Folded:
+    """Blocks behind one click (no pictures, nothing live)."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
 class Live:
     """A widget for meeting and JupyterLab; in the report ``instead`` stands in its place."""
 
@@ -138,7 +146,9 @@ class Live:
     instead: str = ""
 
 
-Block = Headline | Note | Sentences | Tiles | Picture | Grid | Facts | Strip | Columns | Live
+Block = (
+    Headline | Note | Sentences | Tiles | Picture | Grid | Facts | Strip | Columns | Folded | Live
+)
 
 
 def as_html(block: Block) -> str:
@@ -161,6 +171,10 @@ def as_html(block: Block) -> str:
         return _strip(block)
     if isinstance(block, Columns):
         return _columns(block)
+    if isinstance(block, Folded):
+        inner = "".join(as_html(one) for one in block.blocks)
+        title = escape(block.title)
+        return f'<details class="soe-list"><summary>{title}</summary>{inner}</details>'
     raise TypeError(f"{type(block).__name__} is drawn by plotly, not by HTML")
 
 

@@ -110,7 +110,8 @@ def demand_part(run: Run, found: Found) -> list[Block]:
         why = "No S&OP plan covers the weeks around this one."
         return [Grid(demand, if_none=why)]
     gap = demand["deviation_qty"].abs()
-    outside = demand[demand["is_outside"]].assign(gap=gap).sort_values("gap", ascending=False)
+    # the gap comes first: a column set on a frame without rows would bring rows of its own
+    outside = demand.assign(gap=gap)[demand["is_outside"]].sort_values("gap", ascending=False)
     shown = pd.DataFrame(
         {
             "family": outside["family_id"],

@@ -1,0 +1,74 @@
+"""What earlier cycles wrote down: ledger entries of a source, facts that runs found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import pandas as pd
+
+from soe_lib.ledger import Ledger
+from soe_lib.run import Run, open_run
+
+FACT_COLUMNS = ("week_id", "fact", "value", "object_id")
+WORDS = "follow_up"
+
+
+def ledger_of(run: Run) -> pd.DataFrame:
+    """
+    Return all ledger entries; no rows where the workspace has no ledger: reading makes none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of :meth:`soe_lib.ledger.Ledger.entries`.
+    """
+    has_file = (run.workspace.root / "ledger.sqlite").exists()
+    if not os.environ.get("SOE_LEDGER_URL") and not has_file:
+        with Ledger("sqlite://") as empty:
+            return empty.entries()
+    with Ledger.default(run.workspace) as ledger:
+        return ledger.entries()
+
+
+def of_source(entries: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return the entries of a source: those that name it, and those of its divergences."""
+    cycle = entries["object_id"].str.endswith(f"/{source}")
+    told = entries["content"].str.contains(f'"source": "{source}"', regex=False)
+    mine = set(entries.loc[told & (entries["kind"] == "state"), "object_id"])
+    handled = entries["kind"].isin(["handling", "remark"]) & entries["object_id"].isin(mine)
+    return entries[cycle | told | handled]
+
+
+def last_weeks(run: Run, count: int) -> list[str]:
+    """Return the weeks before a run's own, oldest first, e.g. ``2026-W47``."""
+    zone = run.snapshot.site_time_zone
+    found = []
+    for back in range(count, 0, -1):
+        year, week, _ = (run.as_of - pd.Timedelta(weeks=back)).tz_convert(zone).isocalendar()
+        found.append(f"{year}-W{week:02d}")
+    return found
+
+
+def facts_of_runs(run: Run, weeks: list[str]) -> pd.DataFrame:
+    """
+    Return what earlier runs of the same source said that they found.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per fact: :data:`FACT_COLUMNS`, by week.
+    """
+    rows: list[tuple[str, str, float, str]] = []
+    for path in sorted(run.workspace.runs.glob(f"*/{run.folder.name.removesuffix('.partial')}")):
+        week = path.parent.name[:8]
+        if week not in weeks or path == run.folder:
+            continue
+        past = open_run(str(path))
+        facts: Mapping[str, float] = past.words(WORDS).get("facts", {})
+        rows += [
+            (week, name, float(value), f"{past.cycle_id}/{past.source_name}")
+            for name, value in sorted(facts.items())
+            if value is not None
+        ]
+    return pd.DataFrame(rows, columns=list(FACT_COLUMNS)).astype({"value": "float64"})

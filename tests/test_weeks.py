@@ -1,0 +1,247 @@
+"""Weeks of the whole loop, unattended; every KPI of a past cycle is what was reported then."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from soe_lib import cli
+from soe_lib.decision.governance import load_governance
+from soe_lib.divergence.facts import facts_of
+from soe_lib.ledger import Ledger
+from soe_lib.loop.errors import CampaignError
+from soe_lib.loop.script import ScriptedMeeting
+from soe_lib.loop.weeks import Week, loop_params, run_weeks
+from soe_lib.monitoring.attainment import warn
+from soe_lib.params import Params
+from soe_lib.run import Run, open_run
+from soe_lib.steps.follow_up import read_follow_up
+from soe_lib.steps.recompute import finished_runs, recompute
+from soe_lib.steps.snapshot import take_data
+from soe_lib.views.blocks import Block, Folded, Picture, as_html
+from soe_lib.views.follow_up import follow_up_page
+from soe_lib.views.live.learning_panel import LearningPanel
+from soe_lib.workspace import Workspace
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.timeout(1800)
+"""Two weeks of the loop take half a minute; on a busy machine much longer."""
+SEED = 2
+MEETING = ScriptedMeeting(load_governance(ROOT / "params" / "governance.yaml"), SEED)
+
+
+def _params() -> Params:
+    small = loop_params(Params(), 100)
+    names = ("do_nothing", "edd_dispatch")
+    return small.model_copy(
+        update={
+            "horizon": small.horizon.model_copy(update={"history_weeks": 1}),
+            "impact": small.impact.model_copy(update={"replications": 0, "exact_up_to": 2}),
+            "scenario": small.scenario.model_copy(update={"names": names, "replications": 0}),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, list[Week]]]:
+    """Two weeks of the loop in a workspace of its own."""
+    workspace = Workspace(tmp_path_factory.mktemp("weeks"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SOE_LEDGER_URL", raising=False)
+        patch.delenv("SOE_STAGING_URL", raising=False)
+        found = run_weeks(SEED, 2, _params(), workspace)
+        patch.setenv("SOE_WORKSPACE", str(workspace.root))
+        yield workspace, found
+
+
+def test_two_weeks_run_through_all_steps(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests that each week is decided, signed, published, sealed and executed, without an error."""
+    workspace, weeks = loop
+    assert [week.cycle_id for week in weeks] == ["2026-W37", "2026-W38"]
+    assert all(week.is_green and week.scenario and week.num_operations > 0 for week in weeks)
+    with Ledger.default(workspace) as ledger:
+        assert ledger.verify() == []
+        kinds = ledger.entries().groupby("kind").size()
+        assert (kinds[["cycle", "reported", "decision", "publication", "seal"]] == 2).all()
+        assert kinds["signature"] >= 2 * 6
+    second = open_run(str(workspace.runs / "2026-W38" / "demo"))
+    plan = second.tables["schedule_operation"]
+    assert "2026-W37-demo" in set(plan["version_id"]), "APS holds what was published"
+    ran = second.read("adherence_operations")
+    assert (ran["outcome"] == "done").sum() > 10, "the floor ran what was published"
+
+
+def test_the_second_week_judges_the_first(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests outcome, regret, commitments and restarts of the week before, from its own records."""
+    workspace, weeks = loop
+    first, second = (read_follow_up(run) for run in finished_runs(workspace))
+    assert first.outcomes.decisions.empty
+    row = second.outcomes.decisions.iloc[0]
+    assert (row["cycle_id"], row["scenario"]) == (weeks[0].cycle_id, weeks[0].scenario)
+    assert row["num_lines"] > 50
+    assert row["is_final"]
+    options = second.outcomes.options
+    assert set(options["scenario"]) == {"do_nothing", "edd_dispatch"}
+    assert options["regret"].min() == 0.0
+    chosen = options[options["is_chosen"]].iloc[0]
+    assert row["regret"] == chosen["regret"]
+    assert chosen["realised_cost"] != chosen["expected_cost"], "something did come"
+    assert {"kept"} <= set(second.commitments["state"])
+    assert set(second.restarts["why"]) <= {"new", "came back", "stayed in spite of the decision"}
+    assert second.level == 0
+    assert second.maturity["num_weeks_known"].max() == 1
+
+
+def test_past_kpis_are_what_was_reported(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests every KPI of both weeks to the last bit, against files and against the ledger."""
+    workspace, _ = loop
+    runs = list(finished_runs(workspace))
+    with Ledger.default(workspace) as ledger:
+        for run in runs:
+            found = recompute(run, ledger)
+            assert found.differences.empty, found.differences
+            assert (found.ledger, found.is_same) == ("same", True)
+            assert found.num_kpis > 100
+
+
+def test_falsified_history_is_found(
+    loop: tuple[Workspace, list[Week]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests that a KPI edited in a finished run is named by `soe recompute`, which then fails."""
+    workspace, _ = loop
+    other = tmp_path / "copy"
+    shutil.copytree(workspace.root, other)
+    shutil.rmtree(other / "runs" / "2026-W37")
+    path = other / "runs" / "2026-W38" / "demo" / "tables" / "kpis.parquet"
+    kpis = pd.read_parquet(path)
+    place = kpis.index[kpis["kpi"] == "otif_line"][0]
+    kpi_id = kpis.loc[place, "kpi_id"]
+    kpis.loc[place, "value"] += 1.0
+    kpis.to_parquet(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOE_WORKSPACE", str(other))
+        assert cli.main(["recompute", "--source", "demo"]) == 1
+    told = capsys.readouterr().out
+    assert f"kpis {kpi_id} 2026-09-13 value" in told
+    assert "THE STORED TABLE IS NOT THE ONE THAT THE LEDGER KNOWS" in told
+    assert "cycles=1" in told
+    assert "cycles_bad=1" in told
+
+
+def test_a_used_workspace_is_refused(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests that a loop does not mix with runs that are there."""
+    workspace, _ = loop
+    with pytest.raises(CampaignError, match="holds runs already"):
+        run_weeks(SEED, 1, _params(), workspace)
+
+
+def test_the_packet_goes_up_once_and_is_accepted_by_who_may(
+    loop: tuple[Workspace, list[Week]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests files, ledger entry and acceptance of the escalation by the command line."""
+    workspace, _ = loop
+    for _ in range(2):
+        assert cli.main(["escalate"]) == 0
+    folder = workspace.root / "outbox" / "2026-W38-demo-sop"
+    content = json.loads((folder / "packet.json").read_text())
+    assert content["cycle_id"] == "2026-W38"
+    assert {row["family_id"] for row in content["families"]} >= {"ENERGY", "JUICE"}
+    assert "# For S&OP: 2026-W38" in (folder / "packet.md").read_text()
+    with Ledger.default(workspace) as ledger:
+        assert len(ledger.entries("escalation")) == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOE_PASSPHRASE", MEETING.passphrase("operations"))
+        asked = ["escalate", "--accept", "--text", "Cut ENERGY"]
+        assert cli.main([*asked, "--as", "operations"]) == 1
+        patch.setenv("SOE_PASSPHRASE", MEETING.passphrase("sop_owner"))
+        assert cli.main([*asked, "--as", "sop_owner"]) == 0
+    told = capsys.readouterr()
+    assert "may not accept escalation" in told.err
+    assert "accepted: Cut ENERGY" in told.out
+
+
+def test_lines_are_warned_of_in_the_middle_of_a_week(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests that on a Wednesday each planned line has a forecast with its range, none on Monday."""
+    workspace, _ = loop
+    run = open_run(str(workspace.runs / "2026-W38" / "demo"))
+    wednesday = run.as_of - pd.Timedelta(days=5)
+    zone = run.snapshot.site_time_zone
+    found = warn(facts_of(run.tables, wednesday, run.params, time_zone=zone), 3, 90.0)
+    assert set(found.lines["resource_id"]) == {"MIX-S1", "FIL-S1", "FIL-S2", "PAC-S1"}
+    assert found.lines["day"].eq(2).all()
+    assert found.lines["p_miss"].between(0, 1).all()
+    assert (found.lines["low_pct"] <= found.lines["high_pct"]).all()
+    assert "lines are warned of" in found.sentence
+    monday = warn(facts_of(run.tables, run.as_of, run.params, time_zone=zone), 3, 90.0)
+    assert monday.lines.empty
+    assert "just begun" in monday.sentence
+
+
+def test_accepting_changes_the_next_run_only(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests one click to accept and one to take back, who may, and what each run plans with."""
+    workspace, _ = loop
+    run = open_run(str(workspace.runs / "2026-W38" / "demo"))
+    proposed = run.read("proposals")
+    row = proposed[proposed["owner_role"] == "operations"].iloc[0]
+    change = json.loads(row["changes"])[0]
+
+    def value(of: Run) -> float:
+        table = of.tables[change["table"]]
+        for key, name in change["key"].items():
+            table = table[table[key].astype("str") == name]
+        return float(table[change["column"]].iloc[0])
+
+    def next_run(name: str) -> Run:
+        folder = workspace.runs / "2026-W38" / f"{name}.partial"
+        about = json.loads((run.folder / "run.json").read_text())
+        workspace.write_json(folder / "run.json", {**about, "steps": {}})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SOE_DEMO", str(workspace.root / "plant"))
+            take_data(open_run(str(folder)))
+        return open_run(str(folder))
+
+    panel = LearningPanel(run)
+    panel.person.value = "finance"
+    panel.passphrase.value = MEETING.passphrase("finance")
+    panel.proposal.value = row["proposal_id"]
+    panel.accept.click()
+    assert "for Operations to say" in panel.message.widget.value
+    panel.person.value = "operations"
+    panel.passphrase.value = MEETING.passphrase("operations")
+    panel.accept.click()
+    assert "Accepted" in panel.message.widget.value
+    assert panel.in_force.value == row["proposal_id"]
+    assert value(run) == change["old_value"], "a finished run stays what it is"
+    assert value(next_run("with")) == pytest.approx(change["new_value"])
+    panel.passphrase.value = MEETING.passphrase("operations")
+    panel.revert.click()
+    assert "Taken back" in panel.message.widget.value
+    assert value(next_run("without")) == change["old_value"]
+    assert panel.history.value.count("<li>") == 2
+
+
+def test_the_page_shows_what_was_found(loop: tuple[Workspace, list[Week]]) -> None:
+    """Tests that the page has its parts, opens with the outcome and names tables that exist."""
+    workspace, _ = loop
+    run = open_run(str(workspace.runs / "2026-W38" / "demo"))
+    followed = read_follow_up(run)
+    page = follow_up_page(run, followed)
+    assert tuple(page) == ("summary", "outcomes", "again", "ahead", "learning", "maturity")
+    assert "The decision of 2026-W37" in as_html(page["summary"][0])
+    inner: list[Block] = []
+    for blocks in page.values():
+        for block in blocks:
+            inner += block.blocks if isinstance(block, Folded) else (block,)
+    told = {str(getattr(block, "table", "")) for block in inner} - {""}
+    assert told <= set(run.table_names())
+    assert {"outcome_decisions", "restarts", "month_plan", "proposals", "maturity_rows"} <= told
+    for block in inner:
+        if not isinstance(block, Picture):
+            assert as_html(block) is not None
+    shown = as_html(page["maturity"][-1])
+    assert "2026-W37/demo" in shown, "a score opens its rows"
