@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from soe_lib.loop.caution import in_hand, with_seen_rates
 from soe_lib.loop.forecast import forecast_lines
 from soe_lib.params import Params
 from soe_lib.publish.mes import dispatch_list
@@ -65,11 +64,7 @@ def recommend(
         None where the feed has no open operation, or every scenario breaks a rule.
     """
     snapshot = take_snapshot(source, as_of, workspace)
-    import os
     tables = dict(snapshot.tables)
-    if os.environ.get('RATES'):
-        tables = with_seen_rates(tables)
-    tables["sales_order_line"] = in_hand(tables["sales_order_line"], as_of, float(os.environ.get('HAND','0')))
     zone, weeks = snapshot.site_time_zone, params.horizon.horizon_weeks
     expected = forecast_lines(tables, as_of, zone, weeks)
     tables["sales_order_line"] = pd.concat(

@@ -1,4 +1,4 @@
-"""Overtime is worked by people: the crew of a line comes with the overtime that is booked for it."""
+"""Overtime is worked by people: a line's crew comes with the overtime that is booked for it."""
 
 from __future__ import annotations
 
