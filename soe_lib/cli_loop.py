@@ -31,7 +31,8 @@ def add_commands(add: Add) -> None:
     twin.add_argument("--seeds", type=int, default=20, help="how many plants")
     twin.add_argument("--first-seed", type=int, default=1)
     twin.add_argument("--jobs", type=int, default=2, help="campaigns at a time")
-    twin.add_argument("--iterations", type=int, default=1000, help="moves of each search")
+    twin.add_argument("--iterations", type=int, default=100_000, help="moves of each search")
+    twin.add_argument("--resume", action="store_true", help="keep campaigns that are finished")
     twin.add_argument("--params", default="", help="parameter file (default params/weekly.yaml)")
 
 
@@ -96,6 +97,7 @@ def _twin(arguments: argparse.Namespace) -> int:
             root / "params" / "sources",
             Workspace.default(),
             jobs=arguments.jobs,
+            is_resumed=arguments.resume,
             progress=progress,
         )
     print(brief(found.table).to_string(index=False))

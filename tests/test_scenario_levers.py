@@ -102,6 +102,35 @@ def test_overtime_is_paid_by_the_hour_that_is_worked() -> None:
     assert found.pulled["cost"].sum() == pytest.approx(360.0)
 
 
+def test_the_crew_comes_with_the_overtime() -> None:
+    """Tests that a roster of the regular shifts does not keep people from booked overtime."""
+    plant = long_job()
+    for row in plant.rows["routing_alternate"]:
+        row.update(skill_code="CREW", labour_count=2.0)
+    plant.rows["labour_availability"] = [
+        {
+            "site_id": "P",
+            "labour_date": (AS_OF.normalize() + day * 24 * HOUR).tz_localize(None),
+            "shift_code": "E",
+            "skill_code": "CREW",
+            "planned_headcount": 4.0,
+            "start_at": AS_OF.normalize() + (24 * day + 6) * HOUR,
+            "end_at": AS_OF.normalize() + (24 * day + 14) * HOUR,
+        }
+        for day in range(5)
+    ]
+    nothing, found = computed(context(plant), "overtime")
+    assert nothing.measures["num_late_lines"] == 1
+    assert found.measures["num_late_lines"] == 0
+    assert found.measures["overtime_hours"] == pytest.approx(4.0)
+    assert found.violations.empty
+    labour = found.problem.labour
+    saturday = (AS_OF.normalize() + 126 * HOUR - AS_OF).total_seconds() / 60
+    there = (labour.begin <= saturday) & (labour.end > saturday)
+    assert labour.heads[there].tolist() == [2.0]
+    assert not (nothing.problem.labour.begin == saturday).any()
+
+
 def test_overtime_that_does_not_pay_is_let_go() -> None:
     """Tests that a cheap delay is left as it is, and the scenario says whose schedule it has."""
     plant = long_job()

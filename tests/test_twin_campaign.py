@@ -11,7 +11,14 @@ import pandas as pd
 import pytest
 
 from soe_lib import cli
-from soe_lib.loop.campaign import CampaignError, Task, campaign_params, run_campaigns, run_task
+from soe_lib.loop.campaign import (
+    CampaignError,
+    Task,
+    campaign_params,
+    run_campaigns,
+    run_task,
+    tables_of,
+)
 from soe_lib.loop.experiment import brief, experiment
 from soe_lib.loop.forecast import FORECAST, forecast_lines
 from soe_lib.loop.policies import appended, by_due_date, by_plan, num_changed
@@ -296,7 +303,7 @@ def test_campaign_of_simple_policies_is_reproducible(tmp_path: Path) -> None:
         Task(SEED, 2, policy, params, ROOT / "params" / "sources", tmp_path / policy)
         for policy in ("edd", "none", "right-shift")
     ]
-    scores, weeks = run_campaigns(tasks)
+    scores, weeks = tables_of(run_campaigns(tasks))
     again, _ = run_task(tasks[0])
     pd.testing.assert_series_equal(
         scores.iloc[2], pd.Series(again)[scores.columns], check_names=False
@@ -333,6 +340,32 @@ def test_the_suite_answers_from_extracts_alone(tmp_path: Path) -> None:
     assert summary["seeds"] == [SEED]
     weeks = pd.read_csv(found.folder / "weeks.csv")
     assert weeks.loc[weeks["policy"] == "soe", "num_listed"].iloc[0] > 100
+
+
+def test_an_experiment_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Tests that finished campaigns are taken when asked for, of the same parameters only."""
+
+    def runs(policies: list[str], iterations: int, *, is_resumed: bool) -> list[str]:
+        told: list[str] = []
+        experiment(
+            [SEED],
+            1,
+            policies,
+            campaign_params(Params(), iterations),
+            ROOT / "params" / "sources",
+            Workspace(tmp_path),
+            is_resumed=is_resumed,
+            progress=lambda done, total, text: told.append(text),
+        )
+        return told[1:]
+
+    assert runs(["none"], 0, is_resumed=False) == [f"seed {SEED} none"]
+    first = pd.read_csv(tmp_path / "twin" / f"1w_{SEED}-{SEED}" / "scores.csv")
+    assert runs(["none", "right-shift"], 0, is_resumed=True) == [f"seed {SEED} right-shift"]
+    both = pd.read_csv(tmp_path / "twin" / f"1w_{SEED}-{SEED}" / "scores.csv")
+    pd.testing.assert_frame_equal(both.head(1), first)
+    assert runs(["none"], 0, is_resumed=False) == [f"seed {SEED} none"]
+    assert runs(["none"], 1, is_resumed=True) == [f"seed {SEED} none"]
 
 
 def test_bad_arguments_are_told(capsys: pytest.CaptureFixture[str]) -> None:

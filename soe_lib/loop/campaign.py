@@ -40,6 +40,8 @@ SOURCE = "demo"
 """The mapping that reads the twin's extracts."""
 MONTH_WEEKS = 4
 _AS_OF_HOUR = 5
+Outcome = tuple[dict[str, object], pd.DataFrame]
+"""Score of a campaign, and its publications."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def campaign_params(params: Params, iterations: int) -> Params:
             "schedule": params.schedule.model_copy(update={"iterations": iterations}),
             "scenario": params.scenario.model_copy(
                 update={
-                    "names": ("do_nothing", "alternate_line", "overtime_and_alternate"),
+                    "names": ("do_nothing", "alternate_line"),
                     "replications": 0,
                 }
             ),
@@ -88,31 +90,39 @@ def run_campaigns(
     *,
     jobs: int = 1,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    finished: Callable[[Task, Outcome], None] = lambda task, outcome: None,
+) -> list[Outcome]:
     """
-    Run campaigns, ``jobs`` at a time, the longest first.
+    Run campaigns, ``jobs`` at a time, seed by seed, the longest first.
+
+    Parameters
+    ----------
+    tasks, jobs
+        What to run, and how many processes.
+    progress
+        Told (finished, all, what) after each.
+    finished
+        Told each campaign and its outcome as soon as it is there.
 
     Returns
     -------
-    (scores, weeks)
-        ``scores``: one row per task: ``seed, policy`` and :data:`soe_lib.loop.score.MEASURES`;
-        ``weeks``: one row per task and publication: ``seed, policy, week, scenario, num_listed,
-        num_changed``.
+    list of (score, published)
+        ``score``: ``seed, policy`` and :data:`soe_lib.loop.score.MEASURES`; ``published``: one row
+        per publication: ``seed, policy, week, scenario, num_listed, num_changed``.
 
     Raises
     ------
     CampaignError
         When one breaks off; the text names policy, seed and cause.
     """
-    ordered = sorted(tasks, key=lambda task: (task.policy != "soe", task.seed))
-    scores: list[dict[str, object]] = []
-    weeks: list[pd.DataFrame] = []
+    ordered = sorted(tasks, key=lambda task: (task.seed, task.policy != "soe"))
+    outcomes: list[Outcome] = []
     progress(0, len(ordered), "starting")
 
-    def keep(task: Task, found: tuple[dict[str, object], pd.DataFrame]) -> None:
-        scores.append(found[0])
-        weeks.append(found[1])
-        progress(len(scores), len(ordered), f"seed {task.seed} {task.policy}")
+    def keep(task: Task, outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        finished(task, outcome)
+        progress(len(outcomes), len(ordered), f"seed {task.seed} {task.policy}")
 
     if jobs == 1:
         for task in ordered:
@@ -123,14 +133,25 @@ def run_campaigns(
             futures = {pool.submit(run_task, task): task for task in ordered}
             for future in as_completed(futures):
                 keep(futures[future], future.result())
+    return outcomes
+
+
+def tables_of(outcomes: Sequence[Outcome]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return scores, and publications, of campaigns as tables sorted by seed and policy."""
     order = {policy: place for place, policy in enumerate(POLICIES)}
-    table = pd.DataFrame(scores)[["seed", "policy", *MEASURES]]
-    table["place"] = table["policy"].map(order)
-    table = table.sort_values(["seed", "place"]).drop(columns="place")
-    return table.reset_index(drop=True), pd.concat(weeks, ignore_index=True)
+    table = pd.DataFrame([score for score, _ in outcomes])[["seed", "policy", *MEASURES]]
+    published = pd.concat([rows for _, rows in outcomes], ignore_index=True)
+    sorted_rows = [
+        rows.assign(place=rows["policy"].map(order))
+        .sort_values(["seed", "place"], kind="stable")
+        .drop(columns="place")
+        .reset_index(drop=True)
+        for rows in (table, published)
+    ]
+    return sorted_rows[0], sorted_rows[1]
 
 
-def run_task(task: Task) -> tuple[dict[str, object], pd.DataFrame]:
+def run_task(task: Task) -> Outcome:
     """Run one policy on one seed; see :func:`run_campaigns`."""
     shutil.rmtree(task.folder, ignore_errors=True)
     task.folder.mkdir(parents=True)
@@ -144,7 +165,7 @@ def run_task(task: Task) -> tuple[dict[str, object], pd.DataFrame]:
         shutil.rmtree(task.folder, ignore_errors=True)
 
 
-def _run(task: Task) -> tuple[dict[str, object], pd.DataFrame]:
+def _run(task: Task) -> Outcome:
     plant = start_campaign(task.seed, task.weeks)
     plant.external = True
     clock = plant.world.clock

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from soe_lib.loop.campaign import CampaignError, Task, run_campaigns
+from soe_lib.loop.campaign import CampaignError, Task, run_campaigns, tables_of
+from soe_lib.loop.kept import Kept
 from soe_lib.loop.score import paired, table_of
 from soe_lib.params import Params
 from soe_lib.workspace import Workspace
@@ -50,6 +51,7 @@ def experiment(
     workspace: Workspace,
     *,
     jobs: int = 1,
+    is_resumed: bool = False,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> Experiment:
     """
@@ -67,6 +69,9 @@ def experiment(
         Files go to ``twin/<weeks>w_<first seed>-<last seed>/``.
     jobs, progress
         See :func:`soe_lib.loop.campaign.run_campaigns`.
+    is_resumed
+        Whether campaigns that this program has finished before with these parameters are taken
+        as they are; each is kept in ``done/`` as soon as it ends.
 
     Raises
     ------
@@ -82,7 +87,12 @@ def experiment(
         for seed in seeds
         for name in names
     ]
-    scores, published = run_campaigns(tasks, jobs=jobs, progress=progress)
+    kept = Kept(workspace, folder / "done", is_resumed)
+    known = [kept.find(task) for task in tasks]
+    before = [outcome for outcome in known if outcome is not None]
+    left = [task for task, outcome in zip(tasks, known, strict=True) if outcome is None]
+    found = run_campaigns(left, jobs=jobs, progress=progress, finished=kept.put)
+    scores, published = tables_of([*before, *found])
     table = table_of(scores)
     line, figures = _compared(scores)
     for name, rows in (("table", table), ("scores", scores), ("weeks", published)):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.scenario.context import Context
+from soe_lib.scenario.crews import staffed
 from soe_lib.scenario.levers import (
     Allocation,
     DelayLowPriority,
@@ -161,7 +162,7 @@ def _longer(problem: Problem, context: Context, overtime: Sequence[Overtime]) ->
     )
     dtypes = {column.name: column.dtype for column in contract.contracts}
     return with_overtime(
-        problem,
+        staffed(problem, overtime),
         rows.reindex(columns=list(contract.columns)).astype(dtypes),
         hours_per_week=HOURS_PER_WEEK,
         weeks=context.params.horizon.horizon_weeks + 1,
