@@ -39,7 +39,9 @@ class Demo:
 def without_precedence(p: Problem) -> Problem:
     """Every operation is a lot of its own; only the last of a work order adds to stock."""
     last = np.append(p.op_lot[1:] != p.op_lot[:-1], True)
-    names = [f"{p.lot_ids[k].split('/')[0]}-{no}/1" for k, no in zip(p.op_lot, p.op_no, strict=True)]
+    names = [
+        f"{p.lot_ids[k].split('/')[0]}-{no}/1" for k, no in zip(p.op_lot, p.op_no, strict=True)
+    ]
     return p.replace(
         lot_ids=tuple(names),
         lot_item=p.lot_item[p.op_lot],
@@ -106,8 +108,8 @@ def open_where_work_pauses(p: Problem, schedule: Schedule) -> Problem:
     for r, name in enumerate(p.resource_ids):
         mine = (rows["resource_id"] == name).to_numpy()
         spans: list[list[float]] = []
-        for b, e in zip(c.begin[c.offset[r] : c.offset[r + 1]], c.end[c.offset[r] : c.offset[r + 1]],
-                        strict=True):  # fmt: skip
+        own = slice(c.offset[r], c.offset[r + 1])
+        for b, e in zip(c.begin[own], c.end[own], strict=True):
             if spans and ((first[mine] < spans[-1][1]) & (last[mine] > b)).any():
                 spans[-1][1] = e
             else:
