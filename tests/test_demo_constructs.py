@@ -318,16 +318,6 @@ def _published(_: pd.Timestamp) -> Schedule:
     return right_shift(_demo().problem)
 
 
-def _misstated(name: str, case: str) -> Callable[[Demo], Planted]:
-    """The schedule with the construct, whose summary says that it costs nothing."""
-
-    def plant(_: Demo) -> Planted:
-        full, given, _less, _free = _answers(case)
-        return full, replace(given, summary={**given.summary, name: 0.0})
-
-    return plant
-
-
 def _second_first(d: Demo) -> Planted:
     p, schedule, rows = _rows(d)
     last = rows[rows["op_no"].eq(20)].index[-1]
@@ -433,14 +423,6 @@ VIOLATIONS: dict[str, tuple[Callable[[Demo], Planted], str, str]] = {
     "planned downtime": (_ignored("planned downtime"), "working_time", "while closed"),
     "pauses": (_no_pause, "run_time", "not its run time"),
     "changeovers": (_ignored("changeovers"), "changeover", "less changeover"),
-    "price of changeovers": (
-        _misstated("changeover_cost", "changeovers"), "money", "its rows",
-    ),
-    "price of overtime": (_misstated("overtime_cost", "price of overtime"), "money", "its rows"),
-    "price of expedites": (_misstated("expedite_cost", "expedites"), "money", "its rows"),
-    "slushy and liquid fences": (
-        _misstated("change_cost", "price of change"), "money", "moves cost",
-    ),
     "current set-up": (_ignored("current set-up"), "changeover", "less changeover"),
     "tools": (_ignored("tools"), "tool", "STAR-"),
     "people": (_ignored("people"), "labour", "too few"),

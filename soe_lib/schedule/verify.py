@@ -58,7 +58,6 @@ def verify(problem: Problem, schedule: Schedule) -> pd.DataFrame:
     _promises(problem, schedule, rows, found)
     _shipping(problem, schedule, found)
     _money(problem, schedule, found)
-    _terms(problem, schedule, rows, found)
     return _frame(found)
 
 
@@ -253,7 +252,6 @@ def _stations(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
     needed = needed.astype(float)
     needed[changes] += problem.setup_minutes[resource[changes], was[changes], family[changes]]
     needed[_of_op(problem.op_fixed.astype(float), op, 0.0) > 0] = 0.0
-    rows["changeover"] = pd.Series(needed, index=ordered.index)
     given = _worked(problem, resource, ordered["start"].to_numpy(float))
     given -= _worked(problem, resource, ordered["setup"].to_numpy(float))
     short = given < needed - TOLERANCE_MINUTES
@@ -516,44 +514,3 @@ def _money(problem: Problem, schedule: Schedule, found: Faults) -> None:
     cost = np.where((beyond > 1e-9) & (days > 1e-9), np.minimum(cost, clauses.cap[d]), 0.0)
     gap = np.abs(cost - lines["late_cost"].to_numpy(float)) > 0.01 + 1e-6 * cost
     _add(found, "money", lines, gap, "cost of lateness is not what the clause says")
-
-
-def _terms(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: Faults) -> None:
-    """The summary's prices of changeovers, overtime, expedites and moves are those of the rows."""
-    told, calendar = schedule.summary, problem.calendar
-    resource = rows["resource"].to_numpy(np.int64)
-    setup, end = rows["setup"].to_numpy(float), rows["end"].to_numpy(float)
-    changeover = float(
-        (rows["changeover"].to_numpy(float) * problem.changeover_cost[resource]).sum()
-    )
-    overtime, rounding = 0.0, 0.0
-    for k in np.flatnonzero(calendar.is_overtime):
-        r = int(np.searchsorted(calendar.offset, k, side="right")) - 1
-        own = resource == r
-        busy = np.minimum(end[own], calendar.end[k]) - np.maximum(setup[own], calendar.begin[k])
-        overtime += float(np.clip(busy, 0.0, None).sum() * problem.overtime_cost[r])
-        rounding += int((busy > 0).sum()) * TOLERANCE_MINUTES * float(problem.overtime_cost[r])
-    bought, early = schedule.purchases, schedule.expedites
-    expedite = 0.0
-    if len(bought):
-        item = pd.Index(problem.item_ids).get_indexer(bought["item_id"])
-        expedite += float(
-            problem.item_expedite_cost[item[bought["is_expedite"].to_numpy(bool)]].sum()
-        )
-    if len(early):
-        expedite += float(problem.supply_expedite_cost[early["supply_id"].astype(int)].sum())
-    for name, cost, slack in (
-        ("changeover_cost", changeover / 60, 0.01),
-        ("overtime_cost", overtime / 60, 0.01 + rounding / 60),
-        ("expedite_cost", expedite, 0.01),
-    ):
-        given = float(told.get(name, cost))
-        if abs(given - cost) > slack + 1e-6 * cost:
-            found.append(("money", name, f"the summary says {given:.2f}, its rows {cost:.2f}"))
-    op = rows["op"].to_numpy()
-    home, price = _of_op(problem.op_resource, op, -1), _of_op(problem.op_change_cost, op, 0.0)
-    published = _of_op(problem.op_start, op, 2 * NEVER) < NEVER
-    least = float(price[published & (home >= 0) & (resource != home)].sum())
-    if float(told.get("change_cost", least)) < least - 0.01:
-        text = f"the summary says {float(told['change_cost']):.2f}, moves cost {least:.2f} at least"
-        found.append(("money", "change_cost", text))
