@@ -17,25 +17,30 @@ if TYPE_CHECKING:
 ITERATIONS = 200_000
 
 
+def demo_tables() -> tuple[dict[str, pd.DataFrame], pd.Timestamp, str]:
+    """Return the canonical tables of the demo plant, its default instant UTC and its time zone."""
+    from soe_lib.snapshot import take_snapshot
+    from soe_lib.sources import load_source
+    from soe_lib.workspace import Workspace
+
+    source = load_source("demo", ROOT / "params" / "sources", {})
+    zone = source.site_time_zone
+    as_of = pd.Timestamp(source.default_as_of).tz_localize(zone).tz_convert("UTC")
+    with tempfile.TemporaryDirectory() as folder:
+        return dict(take_snapshot(source, as_of, Workspace(Path(folder))).tables), as_of, zone
+
+
 def demo_problem() -> Problem | None:
     """Return the problem of the demo plant at its default instant; None where there is none."""
     from soe_lib.schedule.build import build_problem
-    from soe_lib.snapshot import take_snapshot
-    from soe_lib.sources import SourceError, load_source
-    from soe_lib.workspace import Workspace
+    from soe_lib.sources import SourceError
 
     try:
-        source = load_source("demo", ROOT / "params" / "sources")
+        tables, as_of, zone = demo_tables()
     except SourceError as error:
         print(f"\ndemo plant: not there yet ({error})")
         return None
-    as_of = pd.Timestamp(source.default_as_of)
-    if as_of.tzinfo is None:
-        as_of = as_of.tz_localize(source.site_time_zone)
-    as_of = as_of.tz_convert("UTC")
-    with tempfile.TemporaryDirectory() as folder:
-        tables = take_snapshot(source, as_of, Workspace(Path(folder))).tables
-    return build_problem(tables, as_of, site_time_zone=source.site_time_zone)
+    return build_problem(tables, as_of, site_time_zone=zone)
 
 
 def report(seed: int) -> None:
