@@ -20,7 +20,7 @@ from soe_lib.views.blocks import (
     Sentences,
     Tone,
 )
-from soe_lib.views.follow_up_parts import FEW, learning_part, maturity_part
+from soe_lib.views.follow_up_parts import FEW, in_plain_words, learning_part, maturity_part
 from soe_lib.views.page import Page, currency_of
 
 _LABELS = (
@@ -172,7 +172,7 @@ def _again(followed: FollowUp) -> list[Block]:
     )
     return [
         Grid(
-            again.rename(
+            again.assign(owner_role=in_plain_words(again["owner_role"])).rename(
                 columns={"why": "why now", "past": "its history", "money_at_risk": "at risk"}
             ),
             title="Variances that start the five steps again",
@@ -198,7 +198,7 @@ def _again(followed: FollowUp) -> list[Block]:
                         counts,
                         title="Drift since the publication",
                         rows=8,
-                        if_none="the three systems still hold what was published.",
+                        if_none="nothing was published yet, or the three systems still hold it.",
                     ),
                 ),
             ),

@@ -13,6 +13,11 @@ FEW = 6
 """Rows of a table before the rest is one click away."""
 
 
+def in_plain_words(roles: pd.Series) -> pd.Series:
+    """Return roles and functions as people write them."""
+    return roles.astype("str").str.replace("_", " ", regex=False)
+
+
 def learning_part(run: Run, followed: FollowUp) -> list[Block]:
     """Return proposals for master data, how to accept them, and what was looked at."""
     found = followed.lessons.proposals
@@ -21,7 +26,7 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
         {
             "proposal": found["proposal_id"],
             "what would change": found["sentence"],
-            "for": found["owner_role"],
+            "for": in_plain_words(found["owner_role"]),
             "hidden a week": found["money_per_week"].round(0),
             "error before": found["error_before"],
             "error after": found["error_after"],
