@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +12,8 @@ import pytest
 
 from soe_lib.decision.governance import load_governance
 from soe_lib.views.live.decision_panel import person_words
-from tests.conftest import ROOT, skip_or_fail
+from tests.browser import free_port, local_page, served
+from tests.conftest import ROOT
 from tests.demo_week import environment, small_params, soe, week
 
 __all__ = ["small_params", "week"]
@@ -25,13 +22,6 @@ TOKEN = "only-for-this-test"
 PASSPHRASE = "six functions at one table"
 GOVERNANCE = load_governance(ROOT / "params" / "governance.yaml")
 LONG = 180_000
-
-
-def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-    if not found:
-        skip_or_fail("Chromium is not installed")
-    return str(found)
 
 
 @pytest.fixture(scope="module")
@@ -47,65 +37,18 @@ def meeting(week: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
             extra={"SOE_PASSPHRASE": PASSPHRASE},
         )
         assert done.returncode == 0, done.stderr
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (workspace / "voila.log").open("w")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "soe_lib.cli", "meet", "--no-browser", "--port", str(port)],
-        cwd=ROOT,
-        env=environment(workspace, {"JUPYTER_TOKEN": TOKEN}),
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        _wait_for(port)
-        yield f"http://127.0.0.1:{port}", workspace
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(20)
-        log.close()
-
-
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise AssertionError("the meeting server did not start")
+    port = free_port()
+    command = [sys.executable, "-m", "soe_lib.cli", "meet", "--no-browser", "--port", str(port)]
+    around = environment(workspace, {"JUPYTER_TOKEN": TOKEN})
+    with served(command, port, around, workspace / "voila.log") as address:
+        yield address, workspace
 
 
 @pytest.fixture
 def page(meeting: tuple[str, Path]) -> Iterator[Any]:
     """A browser page that may speak to this machine only; no page error is tolerated."""
-    from playwright.sync_api import sync_playwright
-
-    errors: list[str] = []
-    foreign: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"]
-        )
-        tab = browser.new_page(viewport={"width": 1920, "height": 1080})
-        tab.set_default_timeout(LONG)
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-
-        def only_local(route: Any) -> None:
-            url = route.request.url
-            if url.startswith(("http://127.0.0.1", "data:", "blob:")):
-                route.continue_()
-            else:
-                foreign.append(url)
-                route.abort()
-
-        tab.route("**/*", only_local)
+    with local_page(LONG) as tab:
         yield tab
-        browser.close()
-    assert foreign == []
-    assert errors == []
 
 
 def _open(page: Any, address: str, notebook: str) -> None:

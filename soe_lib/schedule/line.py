@@ -6,9 +6,9 @@ One machine by itself: its operations, what their ends cost, and tables to judge
 A stretch of a machine's sequence is copied into flat arrays. Everything else stands still: what an
 operation waits for is a release, what waits for it is a due instant. On the clock of working
 minutes a segment that is moved keeps its inner times, so that the lateness of a whole tail shifted
-by some minutes is one look into a table of bends: the method of Subramanian, Battarra and Potts
-(2014) for weighted tardiness with set-up times. Idle time, holding and closed hours are not in the
-tables; ``exact`` is right about them.
+by some minutes is one look into a table of bends; the exchanges are those of Subramanian, Battarra
+and Potts (2014) for weighted tardiness with set-up times. Idle time, holding and closed hours are
+not in the tables; ``exchange.exact`` is right about them.
 """
 
 from __future__ import annotations

@@ -158,6 +158,8 @@ def search(
             stop_at=stop_at,
         )  # fmt: skip
         done += tried // TRIALS_PER_MOVE
+        if seconds is None and time.perf_counter() > stop_at:
+            found.how["stopped_by_clock"] = True
     if not is_kept and (problem.num_operations == 0 or not f.has_unrest):
         tidy(f, s, x, v, MOST_PASSES)
     found.how.update(

@@ -82,7 +82,7 @@ def solve(
         Never dearer than what it starts from, in the sum of all money terms.
     """
     began = time.perf_counter()
-    plan, floor, label = _start(problem, params.dispatch_rule, start)
+    plan, floor, label, allocated = _start(problem, params, start)
     # where the published schedule does not price what moves, an answer stays as far as it can
     is_kept = label == "given schedule" and not plan.field.has_unrest
     before = start.plan.start if is_kept and start is not None and start.plan is not None else None
@@ -93,6 +93,7 @@ def solve(
         timing = plan.decode(problem, floor)
     best = as_schedule(problem, plan, timing, {})
     how: dict[str, Any] = {"method": "local search", "start": label, "seed": params.seed}
+    how.update(allocated)
     how["start_cost"] = best.summary["total_cost"]
     if seconds is not None:
         seconds = max(seconds - (time.perf_counter() - began), 0.2)
@@ -127,26 +128,29 @@ def _is_better(trial: Schedule, best: Schedule, least: float) -> bool:
 
 
 def _start(
-    problem: Problem, rule: DispatchRule, start: Schedule | None
-) -> tuple[Plan, np.ndarray, str]:
+    problem: Problem, params: ScheduleParams, start: Schedule | None
+) -> tuple[Plan, np.ndarray, str, dict[str, Any]]:
+    """Return plan, floors [min], what it is, and how scarce components were given away."""
     if start is not None and start.plan is not None:
         plan = adopt(problem, start.plan)
         if plan is not None:
-            return plan, _frozen_floor(problem, plan), "given schedule"
+            return plan, _frozen_floor(problem, plan), "given schedule", {}
     plan = new_plan(problem)
     published = problem.op_start < NEVER / 2
     if len(published) and published.mean() >= 0.5:
         place_published(problem, plan)
-        return plan, _frozen_floor(problem, plan), "published schedule"
-    at = place_by_rule(problem, plan, rule)
-    floor = np.where(at < NEVER / 2, at, 0.0)
-    allocation = allocate(problem, slack_minutes=ALLOWANCE)
+        return plan, _frozen_floor(problem, plan), "published schedule", {}
+    rule = params.dispatch_rule
+    allocation = allocate(problem, slack_minutes=ALLOWANCE, max_seconds=params.time_limit_seconds)
     if allocation is None:
-        return plan, floor, f"dispatch {rule}"
-    given = new_plan(problem, turn=allocation.served_at)
-    wait_for_supplies(given, allocation.served_at)
-    at = place_by_rule(problem, given, rule)
-    return given, np.where(at < NEVER / 2, at, 0.0), f"allocation, dispatch {rule}"
+        at = place_by_rule(problem, plan, rule)
+        return plan, np.where(at < NEVER / 2, at, 0.0), f"dispatch {rule}", {}
+    plan = new_plan(problem, turn=allocation.served_at)
+    wait_for_supplies(plan, allocation.served_at)
+    at = place_by_rule(problem, plan, rule)
+    # "feasible" instead of "optimal": the clock ended it, and another run may end elsewhere
+    told = {"allocation": allocation.status, "allocation_cost": allocation.value}
+    return plan, np.where(at < NEVER / 2, at, 0.0), f"allocation, dispatch {rule}", told
 
 
 def wait_for_supplies(plan: Plan, served_at: np.ndarray) -> None:
