@@ -34,6 +34,8 @@ class Allocation:
     served_at
         Instant of the supply of components that each order line waits for, 0 for what is there
         today, ``FROM_STOCK`` for finished stock, NaN where no component of it is scarce. [min]
+    is_late
+        Whether it is late then, however soon its lot is run.
     value, bound
         What the lateness costs, and a proven lower bound of it. [money]
     status
@@ -41,6 +43,7 @@ class Allocation:
     """
 
     served_at: np.ndarray
+    is_late: np.ndarray
     value: float
     bound: float
     status: str
@@ -93,7 +96,9 @@ def allocate(
         served[model.order[chosen]] = model.at[chosen]
         first_bound = found.bound if found is not None else solver.bound
         bound = max(first_bound, solver.bound) if has_exact_lots else first_bound
-        found = Allocation(served, solver.value, bound, status)
+        is_late = np.zeros(len(served), bool)
+        is_late[model.order[chosen]] = (model.cost[chosen] > 0) & (model.at[chosen] >= 0)
+        found = Allocation(served, is_late, solver.value, bound, status)
         excess, guilty = overtaking(problem, model, solver.x[model.made])
         if has_exact_lots:
             if not (guilty & ~batched).any():

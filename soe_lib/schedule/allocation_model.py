@@ -25,6 +25,7 @@ class AllocationModel:
     order: np.ndarray
     at: np.ndarray
     choice: np.ndarray
+    cost: np.ndarray  # what the lateness of each choice costs
     slot_item: np.ndarray
     made: np.ndarray
     wanted: np.ndarray
@@ -83,7 +84,7 @@ def build_model(problem: Problem, slack_minutes: float | None) -> AllocationMode
     parts.entries(row_of[takes[0]], made[takes[1]], takes[2])
     at = np.where(slot >= 0, slot_at[np.maximum(slot, 0)], FROM_STOCK)
     return AllocationModel(
-        parts, order, at, choice, slot_item, made, wanted, takes, np.maximum(left, 0.0), row_of
+        parts, order, at, choice, cost, slot_item, made, wanted, takes, np.maximum(left, 0.0), row_of
     )
 
 

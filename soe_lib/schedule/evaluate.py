@@ -58,6 +58,7 @@ from soe_lib.schedule.work import (
     RANK,
     RELEASE,
     RUN,
+    SHARED,
     SOFT,
     START,
     STAYS,
@@ -122,7 +123,7 @@ def sweep(f, s, x, m, limit):  # type: ignore[no-untyped-def]
             cost += unrest(f, s, o, r, ranked)
             if f.op_i[o, RANK] >= 0:
                 ranked = o
-        cost += PREFERENCE_PRICE * f.alt_f[s.place[o, ALTERNATE], PREFERENCE]
+        cost += PREFERENCE_PRICE * f.alt_f[s.place[o, ALTERNATE], PREFERENCE] + s.op[o, SHARED]
         soft = cost
         if f.op_i[o, IS_LAST] == 1:
             if end > s.op[o, DUE] + 1e-9:
@@ -294,7 +295,10 @@ def roll_back(s, x):  # type: ignore[no-untyped-def]
 
 @kernel
 def refresh(f, s, o):  # type: ignore[no-untyped-def]
-    """Compute what an operation carries on its machine: run, release, due, last bucket, holding."""
+    """
+    Compute what an operation carries on its machine: run, release, due, last bucket, holding, and
+    the stock of order lines that are due later than the first one of the lot.
+    """
     m = s.place[o, MACHINE]
     r = f.machine[m, 0]
     alt = s.place[o, ALTERNATE]
@@ -310,8 +314,10 @@ def refresh(f, s, o):  # type: ignore[no-untyped-def]
     s.op[o, LAST_BUCKET] = last
     s.op[o, DUE] = 1e18
     s.op[o, HOLD_RATE] = 0.0
+    s.op[o, SHARED] = 0.0
     if f.op_i[o, IS_LAST] == 1:
         due = 1e17
+        first = 1e17
         j = s.lot_job[lot]
         while j >= 0:
             d = f.job_target[j]
@@ -319,8 +325,18 @@ def refresh(f, s, o):  # type: ignore[no-untyped-def]
                 if f.target_offset[d + 1] - f.target_offset[d] > 1:
                     due = -1.0
                 due = min(due, f.order[d, DUE_AT])
+                first = min(first, f.order[d, DUE_AT])
             j = s.job_next[j]
+        rate = f.rule[f.lot_i[lot, ITEM], HOLDING] / 1440.0
+        if rate > 0 and first < 1e16 and s.job_next[s.lot_job[lot]] >= 0:
+            j = s.lot_job[lot]
+            while j >= 0:
+                d = f.job_target[j]
+                if d < f.orders:
+                    wait = f.order[d, DUE_AT] - first
+                    s.op[o, SHARED] += rate * f.job_qty[j] * wait * wait / EARLY_SCALE
+                j = s.job_next[j]
         if due < 1e16:
             s.op[o, DUE] = worked_at(f.clock_offset, f.clock, r, due) if due > 0 else -1.0
             if due > 0:
-                s.op[o, HOLD_RATE] = s.lot_qty[lot] * f.rule[f.lot_i[lot, ITEM], HOLDING] / 1440.0
+                s.op[o, HOLD_RATE] = s.lot_qty[lot] * rate

@@ -8,13 +8,15 @@ serves the earliest due first and makes planned lots of what is left.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from soe_lib.schedule.problem import NEVER, Problem
 
 TINY = 1e-6
+MOST_PARTS = 3
+"""Lots that an order line is made in when it waits for components."""
 
 
 @dataclass
@@ -44,13 +46,14 @@ class Jobs:
 
 @dataclass
 class Need:
-    """What a target takes of an item: due [min], quantity [uom], turn [min]."""
+    """What a target takes of an item: due [min], quantity [uom], turn [min], lots to make of it."""
 
     due: float
     rank: float
     target: int
     qty: float
     turn: float = 0.0
+    parts: int = 1
 
 
 def rounded(problem: Problem, item: int, qty: float) -> float:
@@ -85,7 +88,9 @@ def recipe_minutes(problem: Problem, item: int, qty: float) -> np.ndarray:
     return np.minimum.reduceat(minutes, recipes.alt_offset[low:high] - first)
 
 
-def net(problem: Problem, turn: np.ndarray | None = None) -> Jobs:
+def net(
+    problem: Problem, turn: np.ndarray | None = None, is_waited_for: np.ndarray | None = None
+) -> Jobs:
     """
     Peg all demand; lots 0 to the number of firm lots - 1 are the firm ones, planned ones follow.
 
@@ -97,6 +102,9 @@ def net(problem: Problem, turn: np.ndarray | None = None) -> Jobs:
     turn
         Instant of each order line by which its item's lines take their turn before their due
         instants count, NaN for none; lines of one planned lot have the same. [min]
+    is_waited_for
+        Whether an order line is late for want of components: what is still to be made of it becomes
+        several lots, which several resources can run at once when the components are there.
     """
     orders, firm_ops = len(problem.demand_qty), problem.num_operations
     jobs = Jobs(
@@ -107,10 +115,13 @@ def net(problem: Problem, turn: np.ndarray | None = None) -> Jobs:
     made = made_items(problem)
     waiting: dict[int, list[Need]] = {}
     turns = np.zeros(orders) if turn is None else np.nan_to_num(turn)
+    parts = np.ones(orders, np.int64)
+    if is_waited_for is not None:
+        parts[is_waited_for] = MOST_PARTS
     for d, item in enumerate(problem.demand_item.tolist()):
         need = Need(
             float(problem.demand_due[d]), float(problem.demand_rank[d]), d,
-            float(problem.demand_qty[d]), float(turns[d]),
+            float(problem.demand_qty[d]), float(turns[d]), int(parts[d]),
         )  # fmt: skip
         waiting.setdefault(item, []).append(need)
     ends = _firm_ends(problem)
@@ -210,7 +221,7 @@ def _serve(
             if room[lot] <= TINY:
                 queue.pop(0)
         if left > TINY:
-            open_needs.append(Need(need.due, need.rank, need.target, left, need.turn))
+            open_needs.append(replace(need, qty=left))
     for lot in firm:
         if jobs.lot_due[lot] >= NEVER / 2:
             jobs.lot_due[lot] = float(problem.lot_due[lot])
@@ -254,6 +265,12 @@ def _new_lots(problem: Problem, jobs: Jobs, item: int, needs: list[Need]) -> Non
             jobs.add(need.target, taken, surplus_lot, NEVER)
             surplus -= taken
             left -= taken
+        if need.parts > 1 and not group:
+            for qty in _parts(problem, item, need.parts, left):
+                group.append((need, qty))
+                size = qty
+                close()
+            continue
         while left > TINY:
             part = min(left, max(most - size, TINY))
             group.append((need, part))
@@ -262,6 +279,22 @@ def _new_lots(problem: Problem, jobs: Jobs, item: int, needs: list[Need]) -> Non
             if size >= least - TINY or size >= most - TINY:
                 close()
     close()
+
+
+def _parts(problem: Problem, item: int, parts: int, qty: float) -> list[float]:
+    """Return a quantity in lots of about the same size, as many as the lot rules allow. [uom]"""
+    least, multiple = float(problem.item_lot_min[item]), float(problem.item_lot_multiple[item])
+    count = max(min(parts, int(qty / least) if least > 0 else parts), 1)
+    count = max(count, int(np.ceil(qty / float(problem.item_lot_max[item]))))
+    size = qty / count
+    if multiple > 0:
+        size = float(np.ceil(size / multiple - 1e-9)) * multiple
+    found = []
+    while qty > TINY:
+        part = qty if qty - size < max(least, TINY) else size
+        found.append(part)
+        qty -= part
+    return found
 
 
 def _pass_down_firm(

@@ -193,17 +193,24 @@ def netting_key(problem: Problem) -> str:
     return digest.hexdigest()
 
 
-def new_plan(problem: Problem, old: Plan | None = None, *, turn: np.ndarray | None = None) -> Plan:
+def new_plan(
+    problem: Problem,
+    old: Plan | None = None,
+    *,
+    turn: np.ndarray | None = None,
+    is_waited_for: np.ndarray | None = None,
+) -> Plan:
     """
     Return a plan of a problem with nothing sequenced; published ranks are known.
 
     ``old`` is a plan of the problem before a change: its jobs are kept where the same order lines,
-    stocks, receipts and firm lots stand against each other. ``turn`` as in ``netting.net``.
+    stocks, receipts and firm lots stand against each other. ``turn`` and ``is_waited_for`` as in
+    ``netting.net``.
     """
     key = netting_key(problem)
     kept = old.jobs if old is not None and old.netting_key == key else None
     if turn is not None:
-        kept = net(problem, turn)
+        kept = net(problem, turn, is_waited_for)
     field, state, clock, jobs = expand(problem, kept)
     firm_ops = problem.num_operations
     recipes = problem.recipes

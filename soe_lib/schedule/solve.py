@@ -145,7 +145,7 @@ def _start(
     if allocation is None:
         at = place_by_rule(problem, plan, rule)
         return plan, np.where(at < NEVER / 2, at, 0.0), f"dispatch {rule}", {}
-    plan = new_plan(problem, turn=allocation.served_at)
+    plan = new_plan(problem, turn=allocation.served_at, is_waited_for=allocation.is_late)
     wait_for_supplies(plan, allocation.served_at)
     at = place_by_rule(problem, plan, rule)
     # "feasible" instead of "optimal": the clock ended it, and another run may end elsewhere
