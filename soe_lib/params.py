@@ -141,6 +141,11 @@ class ScheduleParams(Section):
     """Moves that the local search tries. [moves]"""
     time_limit_seconds: float = Field(60.0, gt=0)
     """Hard stop; a result that it cut short says so. [s]"""
+    chains: int = Field(1, ge=1, le=64)
+    """Searches from the same start, each with all moves and random numbers of its own; the cheapest
+    answer is kept. [searches]"""
+    workers: int = Field(1, ge=1, le=64)
+    """Searches that run at once; changes nothing but the time it takes. [threads]"""
     dispatch_rule: DispatchRule = "atc"
     """Priority rule of the warm start."""
 

@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soe_lib.params import ScheduleParams
-from soe_lib.schedule import build_problem, dispatch, solve, verify
+from soe_lib.schedule import build_problem, dispatch, netting, solve, verify
 from soe_lib.schedule.allocation import allocate
 from soe_lib.schedule.allocation_model import FROM_STOCK
 from soe_lib.schedule.clock import build_clock, end_at, finish, worked_at
-from soe_lib.schedule.plan import new_plan
-from soe_lib.schedule.problem import Clauses, Problem
+from soe_lib.schedule.netting import MOST_PARTS
+from soe_lib.schedule.plan import new_plan, place_by_rule
+from soe_lib.schedule.problem import NEVER, Clauses, Problem
 from tests.small_plants import AS_OF, small_plant
 
 
@@ -102,6 +103,49 @@ def test_lines_take_their_turn_in_the_netting() -> None:
     assert from_stock.tolist() == [last]
     early = new_plan(problem)
     assert last not in early.field.job_target[early.state.job_lot < 0].tolist()
+
+
+def test_a_line_that_waits_for_components_is_made_in_several_lots() -> None:
+    """Tests that it is ready sooner on two lines at once than in one lot, and quantities agree."""
+    tables = small_plant(4, items=1, lines=2, orders=1)
+    tables["item"] = tables["item"].assign(lot_min_qty=2.0, lot_multiple_qty=1.0)
+    problem = build_problem(tables, AS_OF, horizon_weeks=8)
+    qty = problem.demand_qty.sum()
+    whole = new_plan(problem, turn=np.zeros(1))
+    parts = new_plan(problem, turn=np.zeros(1), is_waited_for=np.ones(1, bool))
+    made = [plan.state.lot_qty[plan.state.lot_job >= 0] for plan in (whole, parts)]
+    assert len(made[0]) == 1
+    assert len(made[1]) == min(MOST_PARTS, int(qty // 2))
+    assert parts.field.job_qty.sum() == pytest.approx(qty)
+    assert (made[1] >= 2.0).all()
+    assert made[1].sum() == pytest.approx(made[0].sum())
+    ends = []
+    for plan in (whole, parts):
+        start = place_by_rule(problem, plan, "atc")
+        ends.append(plan.decode(problem, np.where(start < NEVER / 2, start, 0.0)).end)
+    assert ends[1][ends[1] < NEVER / 2].max() < ends[0][ends[0] < NEVER / 2].max()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    qty=st.floats(0.5, 5000),
+    least=st.floats(0, 500),
+    multiple=st.sampled_from([0.0, 1.0, 5.0, 50.0]),
+    most=st.floats(600, 3000),
+)
+def test_parts_obey_the_lot_rules(qty: float, least: float, multiple: float, most: float) -> None:
+    """Tests that parts add up, and that as lots none is over the maximum or needlessly small."""
+    problem = _rivals((1.0, 1.0))
+    items = len(problem.item_ids)
+    problem = problem.replace(
+        item_lot_min=np.full(items, least),
+        item_lot_multiple=np.full(items, multiple),
+        item_lot_max=np.full(items, most),
+    )
+    found = netting._parts(problem, 0, MOST_PARTS, qty)
+    assert sum(found) == pytest.approx(qty)
+    assert max(found) <= most + 1e-6
+    assert len(found) == 1 or qty > most or min(found) >= least - 1e-6
 
 
 @settings(max_examples=30, deadline=None)

@@ -90,6 +90,18 @@ def test_same_seed_same_bytes() -> None:
     assert other.summary["accepted_moves"] != one.summary["accepted_moves"]
 
 
+def test_workers_change_nothing_but_the_time() -> None:
+    """Tests that three searches at once give the bytes of three in a row, and the best of them."""
+    problem = _problem(5, orders=20, load_pct=120)
+    alone = solve(problem, FEW.model_copy(update={"chains": 3, "workers": 1}))
+    at_once = solve(problem, FEW.model_copy(update={"chains": 3, "workers": 3}))
+    assert alone.operations.to_csv().encode() == at_once.operations.to_csv().encode()
+    one = solve(problem, FEW)
+    assert alone.summary["iterations"] > 2 * one.summary["iterations"]
+    assert alone.summary["total_cost"] <= one.summary["total_cost"]
+    assert verify(problem, alone).empty
+
+
 def _cost(problem: Problem, plan: Plan, timing: Timing) -> float:
     """Return lateness and changeovers of a decoded plan of single-step lots, without tables."""
     f, s = plan.field, plan.state

@@ -8,7 +8,7 @@ import numpy as np
 
 from soe_lib.schedule.buckets import DAY, clause_cost
 from soe_lib.schedule.clock import Clock, build_clock, finish
-from soe_lib.schedule.netting import made_items, recipe_minutes
+from soe_lib.schedule.netting import MOST_PARTS, made_items, recipe_minutes
 from soe_lib.schedule.problem import Problem
 from soe_lib.schedule.programme import INFINITE, Parts, Programme
 from soe_lib.schedule.supply_buckets import supply_buckets
@@ -84,7 +84,17 @@ def build_model(problem: Problem, slack_minutes: float | None) -> AllocationMode
     parts.entries(row_of[takes[0]], made[takes[1]], takes[2])
     at = np.where(slot >= 0, slot_at[np.maximum(slot, 0)], FROM_STOCK)
     return AllocationModel(
-        parts, order, at, choice, cost, slot_item, made, wanted, takes, np.maximum(left, 0.0), row_of
+        parts,
+        order,
+        at,
+        choice,
+        cost,
+        slot_item,
+        made,
+        wanted,
+        takes,
+        np.maximum(left, 0.0),
+        row_of,
     )
 
 
@@ -156,7 +166,7 @@ def _choices(
     slot -= np.repeat(np.cumsum(count) - count, count)
     least = problem.item_lot_min[item].astype(float)
     if slack_minutes is not None:
-        least = np.maximum(problem.demand_qty[orders], least)
+        least = np.maximum(problem.demand_qty[orders] / MOST_PARTS, least)
     clock = build_clock(problem)
     ready = np.zeros(len(owner))
     starts = np.searchsorted(owner, np.arange(len(orders) + 1))

@@ -63,8 +63,8 @@ def _compiler(**options: Any) -> Any:
 
 _FOLDER = _cache_folder()
 _INNER = {"cache": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-entry: Any = _compiler(_nrt=False)
-"""A kernel of the search that Python calls."""
+entry: Any = _compiler(_nrt=False, nogil=True)
+"""A kernel of the search that Python calls; several threads may, each with a state of its own."""
 kernel: Any = _compiler(_nrt=False, **_INNER)
 """A kernel that only kernels call: compiled into them, without a door for Python or a file."""
 inlined: Any = _compiler(_nrt=False, inline="always", **_INNER)

@@ -284,14 +284,15 @@ def _new_lots(problem: Problem, jobs: Jobs, item: int, needs: list[Need]) -> Non
 def _parts(problem: Problem, item: int, parts: int, qty: float) -> list[float]:
     """Return a quantity in lots of about the same size, as many as the lot rules allow. [uom]"""
     least, multiple = float(problem.item_lot_min[item]), float(problem.item_lot_multiple[item])
-    count = max(min(parts, int(qty / least) if least > 0 else parts), 1)
-    count = max(count, int(np.ceil(qty / float(problem.item_lot_max[item]))))
+    most = float(problem.item_lot_max[item])
+    count = max(min(parts, int(qty / least) if least > 0 else parts), 1, int(np.ceil(qty / most)))
     size = qty / count
     if multiple > 0:
         size = float(np.ceil(size / multiple - 1e-9)) * multiple
+    size = min(size, most)
     found = []
     while qty > TINY:
-        part = qty if qty - size < max(least, TINY) else size
+        part = qty if qty <= most and qty - size < max(least, TINY) else size
         found.append(part)
         qty -= part
     return found

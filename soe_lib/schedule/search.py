@@ -28,7 +28,7 @@ from soe_lib.schedule.proposals import (
     STOCK_SWAP,
     TRADE,
 )
-from soe_lib.schedule.scratch import LOCAL, RAMP, SHORT, SPLIT_ORDERS, scratch
+from soe_lib.schedule.scratch import LOCAL, RAMP, SHORT, SPLIT_ORDERS, Scratch, scratch
 from soe_lib.schedule.tidy import MOST_PASSES, tidy
 from soe_lib.schedule.timing import Timing
 from soe_lib.schedule.work import (
@@ -61,6 +61,8 @@ KEPT_SHARE = 0.02
 """What a move must save when an answer is kept, and its temperature, in shares of the usual."""
 POLISH_ALONE, POLISH_LAST = 0.97, 0.1
 """Share of the moves that go into polishing: where only orders can change, and elsewhere."""
+FOCUS = 3.0
+"""How often operations are picked for the lateness of their machine, against those that are not."""
 WARM_SHARE = 0.15
 """Share of the temperature when the search starts from an answer that it should keep to."""
 
@@ -141,8 +143,9 @@ def search(
         first = hot * (cold / hot) ** past
         last = hot * (cold / hot) ** min(1.0, past + now / total)
         x.money[RAMP] = ramp(1.0 if is_kept else past)
+        active = wanted(s, x, movable)
         anneal(
-            f, s, x, v, rng, movable, len(movable), now, first, last, least, share, may_reroute,
+            f, s, x, v, rng, active, len(active), now, first, last, least, share, may_reroute,
             tally,
         )  # fmt: skip
         done += now
@@ -171,6 +174,18 @@ def search(
     )
     found.plans.append((work, starts(f, s)))
     return found
+
+
+def wanted(s: State, x: Scratch, movable: np.ndarray) -> np.ndarray:
+    """Return operations to pick from: all that may move, and again by what their machine is late."""
+    machine = s.place[movable, MACHINE]
+    late = np.maximum(x.machine_cost - x.machine_soft, 0.0)
+    total = float(late.sum())
+    if total <= 0 or len(late) < 2:
+        return movable
+    count = np.bincount(machine[machine >= 0], minlength=len(late))
+    often = np.floor(late / total * FOCUS * len(movable) / np.maximum(count, 1)).astype(np.int64)
+    return np.concatenate([movable, np.repeat(movable, np.where(machine >= 0, often[machine], 0))])
 
 
 def _may_move(f: Field, may_reroute: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,14 @@ from soe_lib.schedule.jit import start_late
 from soe_lib.schedule.plan import Plan, new_plan, place_by_rule, place_published
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.schedule import Schedule, as_schedule
-from soe_lib.schedule.search import search
+from soe_lib.schedule.search import Found, search
+from soe_lib.schedule.timing import Timing
 from soe_lib.schedule.work import FIRST_OP, IS_FIRM
 
 KEPT_GAIN = 1e-4
 """Share of the cost that another answer must save before an answer is given up for it."""
+CHAIN_STEP = 1_000_003
+"""From the seed of one chain to that of the next."""
 ALLOWANCE = 240.0
 """Wait and changeover of a mean lot, when scarce components are given to order lines. [min]"""
 
@@ -97,8 +101,8 @@ def solve(
     how["start_cost"] = best.summary["total_cost"]
     if seconds is not None:
         seconds = max(seconds - (time.perf_counter() - began), 0.2)
-    found = search(
-        problem, plan, timing, seed=params.seed, iterations=params.iterations,
+    found = _chains(
+        problem, plan, timing, params, iterations=params.iterations,
         time_limit=params.time_limit_seconds, may_reroute=may_reroute, seconds=seconds,
         is_warm=not label.startswith("dispatch"), is_kept=is_kept,
     )  # fmt: skip
@@ -116,6 +120,27 @@ def solve(
         best.operations, best.promises, best.purchases, best.pegging, {**best.summary, **how},
         best.expedites, best.plan,
     )  # fmt: skip
+
+
+def _chains(
+    problem: Problem, plan: Plan, timing: Timing, params: ScheduleParams, **given: Any
+) -> Found:
+    """Search with the seed of each chain, some at once; all their plans, in the order of chains."""
+    seeds = [params.seed + CHAIN_STEP * k for k in range(params.chains)]
+    if given["seconds"] is not None:
+        given["seconds"] *= min(params.workers, len(seeds)) / len(seeds)
+    if len(seeds) == 1:
+        return search(problem, plan, timing, seed=seeds[0], **given)
+    with ThreadPoolExecutor(min(params.workers, len(seeds))) as pool:
+        found = list(
+            pool.map(lambda seed: search(problem, plan, timing, seed=seed, **given), seeds)
+        )
+    how = dict(found[0].how)
+    for name in ("iterations", "accepted_moves", "moves_per_second"):
+        if name in how:
+            how[name] = sum(one.how[name] for one in found)
+    how["stopped_by_clock"] = any(one.how["stopped_by_clock"] for one in found)
+    return Found([pair for one in found for pair in one.plans], {**how, "chains": len(seeds)})
 
 
 def _is_better(trial: Schedule, best: Schedule, least: float) -> bool:

@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--iterations", type=int, default=0, help="moves, instead of seconds")
+    parser.add_argument("--chains", type=int, default=1, help="searches, as many at once")
     parser.add_argument("--rule", default="", help="a dispatch rule instead of the search")
     arguments = parser.parse_args()
 
@@ -49,11 +50,14 @@ def main() -> None:
         # writing and checking what was found takes a moment that grows with the plant
         reserve = 0.4 + len(problem.demand_qty) / 20_000 * 4.0
         left = max(arguments.seconds - loaded - reserve, 0.2)
+        chains = arguments.chains
+        params = ScheduleParams(seed=arguments.seed, chains=chains, workers=chains)
         if arguments.iterations:
-            params = ScheduleParams(seed=arguments.seed, iterations=arguments.iterations)
-            schedule = solve(problem, params)
+            schedule = solve(
+                problem, params.model_copy(update={"iterations": arguments.iterations})
+            )
         else:
-            schedule = solve(problem, ScheduleParams(seed=arguments.seed), seconds=left)
+            schedule = solve(problem, params, seconds=left)
     solved = process_age()
     write_plan(arguments.plan, problem, schedule)
     written = process_age()
