@@ -28,16 +28,24 @@ from soe_lib.schedule.proposals import (
     STOCK_SWAP,
     TRADE,
 )
-from soe_lib.schedule.scratch import LOCAL, RAMP, SHORT, SPLIT_ORDERS, Scratch, scratch
+from soe_lib.schedule.scratch import LOCAL, RAMP, SHORT, SPLIT_ORDERS, scratch
 from soe_lib.schedule.tidy import MOST_PASSES, tidy
 from soe_lib.schedule.timing import Timing
 from soe_lib.schedule.work import (
     ALT_COUNT,
+    BUCKET_FIRST,
+    COST,
+    DUE,
+    END,
     IS_FIRM,
     IS_PLAIN,
     ITEM,
     MACHINE,
+    NEED_COUNT,
+    RELEASE,
     RUN,
+    SOFT,
+    START,
     STAYS,
     Field,
     State,
@@ -61,8 +69,8 @@ KEPT_SHARE = 0.02
 """What a move must save when an answer is kept, and its temperature, in shares of the usual."""
 POLISH_ALONE, POLISH_LAST = 0.97, 0.1
 """Share of the moves that go into polishing: where only orders can change, and elsewhere."""
-FOCUS = 3.0
-"""How often operations are picked for the lateness of their machine, against those that are not."""
+FOCUS = 1.0
+"""Picks that go to machines by the price of what queues there too long, against all others."""
 WARM_SHARE = 0.15
 """Share of the temperature when the search starts from an answer that it should keep to."""
 
@@ -143,7 +151,7 @@ def search(
         first = hot * (cold / hot) ** past
         last = hot * (cold / hot) ** min(1.0, past + now / total)
         x.money[RAMP] = ramp(1.0 if is_kept else past)
-        active = wanted(s, x, movable)
+        active = wanted(f, s, movable)
         anneal(
             f, s, x, v, rng, active, len(active), now, first, last, least, share, may_reroute,
             tally,
@@ -176,16 +184,34 @@ def search(
     return found
 
 
-def wanted(s: State, x: Scratch, movable: np.ndarray) -> np.ndarray:
-    """Return operations to pick from: all that may move, and again by what their machine is late."""
+def wanted(f: Field, s: State, movable: np.ndarray) -> np.ndarray:
+    """Return what to pick from: all that may move, and what stands where much is late again."""
     machine = s.place[movable, MACHINE]
-    late = np.maximum(x.machine_cost - x.machine_soft, 0.0)
+    late = queueing(f, s, movable)
     total = float(late.sum())
     if total <= 0 or len(late) < 2:
         return movable
     count = np.bincount(machine[machine >= 0], minlength=len(late))
     often = np.floor(late / total * FOCUS * len(movable) / np.maximum(count, 1)).astype(np.int64)
     return np.concatenate([movable, np.repeat(movable, np.where(machine >= 0, often[machine], 0))])
+
+
+def queueing(f: Field, s: State, movable: np.ndarray) -> np.ndarray:
+    """Return by machine what lateness costs that is not a wait for components. [money]"""
+    late = movable[(s.place[movable, MACHINE] >= 0) & (s.op[movable, END] > s.op[movable, DUE])]
+    late = late[s.op[late, COST] > s.op[late, SOFT]]
+    machine = s.place[late, MACHINE]
+    needs = f.op_i[late, NEED_COUNT]
+    owner = np.repeat(np.arange(len(late)), needs)
+    within = np.arange(len(owner)) - np.repeat(np.cumsum(needs) - needs, needs)
+    bucket = s.bucket_of[f.op_i[late, BUCKET_FIRST][owner] + within]
+    resource = f.machine[machine, 0]
+    supplied = np.where(bucket >= 0, f.bucket_w[resource[owner], np.maximum(bucket, 0)], 0.0)
+    ready = s.op[late, RELEASE].copy()
+    np.maximum.at(ready, owner, supplied)
+    waits = np.clip((s.op[late, START] - ready) / (s.op[late, END] - s.op[late, DUE]), 0.0, 1.0)
+    cost = (s.op[late, COST] - s.op[late, SOFT]) * waits
+    return np.bincount(machine, cost, minlength=len(f.machine))
 
 
 def _may_move(f: Field, may_reroute: bool) -> bool:
