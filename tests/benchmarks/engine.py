@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", default="", help="comma separated; default the doors'")
     parser.add_argument("--plant-seeds", default="", help="other seeds than the README's")
     parser.add_argument("--seed", type=int, default=1, help="seed of the search")
+    parser.add_argument("--chains", type=int, default=2, help="searches at once, one per core")
     parser.add_argument("--no-bound", action="store_true")
     parser.add_argument("--no-cold", action="store_true")
     parser.add_argument("--wtsds-seconds", type=float, default=5.0)
@@ -120,6 +121,7 @@ def _plant(plant: str, seed: int, folder: Path, arguments: argparse.Namespace) -
     rule = _judge(instance, folder / "atc")
     for limit in limits:
         given = ["--seconds", str(limit), "--seed", str(arguments.seed)]
+        given += ["--chains", str(arguments.chains)]
         told = _schedule(instance, folder / "plan", given)
         judged = _judge(instance, folder / "plan")
         cold: float | str = "-"

@@ -48,9 +48,9 @@ def main() -> None:
         schedule = dispatch(problem, arguments.rule)
     else:
         # writing and checking what was found takes a moment that grows with the plant
-        reserve = 0.4 + len(problem.demand_qty) / 20_000 * 4.0
-        left = max(arguments.seconds - loaded - reserve, 0.2)
         chains = arguments.chains
+        reserve = 0.4 + len(problem.demand_qty) / 20_000 * (3.0 + chains)
+        left = max(arguments.seconds - loaded - reserve, 0.2)
         params = ScheduleParams(seed=arguments.seed, chains=chains, workers=chains)
         if arguments.iterations:
             schedule = solve(
