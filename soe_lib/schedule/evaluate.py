@@ -147,7 +147,8 @@ def sweep(f, s, x, m, limit):  # type: ignore[no-untyped-def]
             if x.dirty_from[m] >= 0:
                 must = max(must, x.dirty_to[m])
         # what ends later from here on only gets later: of its costs no lateness can be saved
-        most = rest_soft if k >= must and end >= old_end else rest
+        is_later = k >= must and end >= old_end and (own >= 0 or family < 0)
+        most = rest_soft if is_later else rest
         if x.money[RUNNING] > limit + most and alone and x.number[DIRTY] == 0:
             return False
         if k >= must and end == old_end and (own >= 0 or family < 0):
