@@ -143,7 +143,10 @@ def _without_rush(choice: Choice, scenario: Scenario, start: Start, progress: Pr
         replayed = measured(scenario, start, problem, right_shift(problem), levers)
         return verified(replayed)
     may_reroute = "alternate routing" in choice.levers
-    schedule = solve(problem, start.context.params.schedule, may_reroute=may_reroute)
+    params = start.context.params
+    iterations = min(params.schedule.iterations, params.scenario.meeting_iterations)
+    quick = params.schedule.model_copy(update={"iterations": iterations})
+    schedule = solve(problem, quick, may_reroute=may_reroute)
     progress(0.6, "schedule found; taking back moves that do not pay")
     found = measured(scenario, start, problem, schedule, levers)
     progress(0.8, "letting go of levers that do not pay; checking the schedule")
