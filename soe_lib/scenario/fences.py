@@ -57,8 +57,8 @@ class FenceTable:
         pandas.DataFrame
             Index of ``resources``: ``frozen_days``, ``slushy_days`` [days], ``approver_role``.
         """
-        resource = self.resource_ids.get_indexer(resources)
-        item = self.item_ids.get_indexer(items)
+        resource = self.resource_ids.get_indexer(pd.Index(resources))
+        item = self.item_ids.get_indexer(pd.Index(items))
         frozen, slushy = np.full(len(resource), np.nan), np.full(len(resource), np.nan)
         approver = np.full(len(resource), "", dtype=object)
         for rows, place in (

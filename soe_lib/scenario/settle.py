@@ -20,9 +20,9 @@ def settled(found: Result, start: Start) -> Result:
     """
     Let go of the moves and the levers that a result does not need.
 
-    First the moves that help no order enough (:mod:`soe_lib.scenario.quiet`), then the levers:
-    those that cost more than all of them save are left out at once, then each in turn, first all
-    of one resource or order together, then one by one; the same sequence is replayed without it,
+    First the levers that cost more than all of them save, at once; then the moves that help no
+    order enough (:mod:`soe_lib.scenario.quiet`); then each lever that is left in turn, first all
+    of one resource or order together, then one by one: the same sequence is replayed without it,
     and it stays out where the total is not dearer.
 
     Parameters
@@ -37,8 +37,9 @@ def settled(found: Result, start: Start) -> Result:
     Result
         Verified; never dearer than ``found``.
     """
+    found = _without_dear(_without_idle(found, start), start)
     found = _without_idle(quietest(found, start) if len(found.moves) else found, start)
-    best = _without_dear(found, start)
+    best = found
     trials = 0
     for parts in (_by_group, _one_by_one):
         for part in parts(best):
