@@ -89,7 +89,8 @@ def _without_dear(found: Result, start: Start) -> Result:
     }
     if dear == mine:
         return without
-    return _replayed(found, start, [lever for lever in found.levers if lever not in dear])
+    kept = _replayed(found, start, [lever for lever in found.levers if lever not in dear])
+    return min(without, kept, key=lambda result: result.total_cost)
 
 
 def _unpulled_cost(result: Result) -> float:
