@@ -123,12 +123,11 @@ def _staleness(name: str, counts: dict[str, Any]) -> list[str]:
     if limit is None:
         return []
     if counts["age_hours"] is None:
-        return [f"{name}: no row says how old it is, allowed are {limit:,.0f} h."]
+        return [f"{table_words(name)}: no row says how old it is, allowed are {limit:,.0f} h."]
     if counts["age_hours"] <= limit:
         return []
-    return [
-        f"{table_words(name)}: the newest fact is {counts['age_hours']:,.0f} h old, allowed are {limit:,.0f} h."
-    ]
+    age = f"the newest fact is {counts['age_hours']:,.0f} h old, allowed are {limit:,.0f} h"
+    return [f"{table_words(name)}: {age}."]
 
 
 def take_snapshot(source: Source, as_of: pd.Timestamp, workspace: Workspace) -> Snapshot:
