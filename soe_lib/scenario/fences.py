@@ -112,7 +112,7 @@ def _of_scope(policy: pd.DataFrame, kind: str, scope: pd.Series) -> pd.DataFrame
         {
             "frozen_days": scope.map(own["frozen_days"]).astype(float),
             "slushy_days": scope.map(own["slushy_days"]).astype(float),
-            "approver_role": scope.map(own["approver_role"]).fillna("").astype(object),
+            "approver_role": scope.map(own["approver_role"]).astype(object).fillna(""),
         }
     )
 
