@@ -158,7 +158,7 @@ def new_dates(confirmations: pd.DataFrame) -> list[Row]:
     """Return one row per order line whose confirmation changes."""
     words = {
         "confirm": "confirm {new}",
-        "redate": "new date {new} instead of {old} ({days:+.0f} days)",
+        "redate": "new date {new} instead of {old} ({moved})",
         "reduce": "{qty:,.0f} instead of {open:,.0f} on {old}",
         "withdraw": "the promise of {old} cannot be kept; no date in the horizon",
     }
@@ -168,7 +168,7 @@ def new_dates(confirmations: pd.DataFrame) -> list[Row]:
         said = words[row.action].format(
             old=_said_day(row.old_confirmed_date),
             new=_said_day(row.new_confirmed_date),
-            days=row.moved_days,
+            moved=_moved(row.moved_days),
             qty=row.new_confirmed_qty,
             open=row.open_qty,
         )
@@ -259,6 +259,11 @@ def demand(confirmations: pd.DataFrame, families: Mapping[str, str]) -> list[Row
             )
         )
     return rows
+
+
+def _moved(days: float) -> str:
+    count = f"{abs(days):,.0f} day{'' if abs(round(days)) == 1 else 's'}"
+    return f"{count} {'later' if days > 0 else 'earlier'}"
 
 
 def _day(value: object) -> str:
