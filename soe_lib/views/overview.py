@@ -158,6 +158,7 @@ def _worst_orders(run: Run) -> Block:
         shown if is_priced else shown.iloc[:, :-1],
         title=f"The {WORST} order lines {what}",
         rows=WORST,
+        right=("days late",),
         if_none="no open order line is late.",
     )
 
