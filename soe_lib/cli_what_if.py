@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from soe_lib.run import Run, open_run
-from soe_lib.scenario.compare import MEASURES
 from soe_lib.scenario.costs import TERM_WORDS, TERMS
 from soe_lib.scenario.custom import offered_levers
 from soe_lib.steps.live import Ground, LiveRun, compute, ground_of, live_run, next_name
 from soe_lib.steps.wanted import TICKED, Wanted, choice_of, read_wanted
+from soe_lib.views.live.details import rush_sentence
 
 Add = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 DONE, BAD_INPUT = 0, 2
@@ -136,6 +136,7 @@ def comparison_text(run: LiveRun, name: str, rows: int) -> str:
         ending = "Recorded. It cannot be chosen: its schedule breaks a rule."
     parts = [
         f"{_plain(own['title'])} ({name}): {_plain(own['reason'])}.",
+        _answer(run, name),
         _side_by_side(scenarios.loc[shown], dict.fromkeys((*TERMS, "total_cost")), TERM_WORDS,
                       f"money by term [{run.snapshot.currency}]"),
         _side_by_side(scenarios.loc[shown], dict.fromkeys(KPI_WORDS), KPI_WORDS, "measures"),
@@ -157,11 +158,18 @@ def _side_by_side(
         values = []
         for name in kept:
             change = float(row[name]) - float(first[name])
-            digits = 0 if MEASURES.get(name) == "int64" or name in TERM_WORDS else 1
+            digits = 0 if name.startswith("num_") or name in TERM_WORDS else 1
             told = f"{float(row[name]):,.{digits}f}"
             values.append(f"{told} ({change:+,.{digits}f})" if number else told)
         table[_plain(row["title"])] = values
     return _grid(table)
+
+
+def _answer(run: LiveRun, name: str) -> str:
+    """Return when an order that is put in could be there, and who pays; empty without one."""
+    quotes = run.read("scenario_rush")
+    own = quotes[(quotes["scenario"] == name) & quotes["is_taken"]]
+    return _plain(rush_sentence(run, own.iloc[0])) if len(own) else ""
 
 
 def _moved(run: LiveRun, name: str, rows: int) -> str:
