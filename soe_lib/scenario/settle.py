@@ -87,8 +87,8 @@ def _without_dear(found: Result, start: Start) -> Result:
         if sum(price[lever] for lever in group) >= max(saved, 0.0)
         for lever in group
     }
-    if dear == mine:
-        return without
+    if sum(price[lever] for lever in mine - dear) >= max(saved, 0.0):
+        return without  # the others do not pay either, and none is left where all are dear
     kept = _replayed(found, start, [lever for lever in found.levers if lever not in dear])
     return min(without, kept, key=lambda result: result.total_cost)
 
