@@ -262,6 +262,9 @@ def demand(confirmations: pd.DataFrame, families: Mapping[str, str]) -> list[Row
 
 
 def _moved(days: float) -> str:
+    """Return by how much a date moves; empty where there is no new one."""
+    if pd.isna(days):
+        return ""
     count = f"{abs(days):,.0f} day{'' if abs(round(days)) == 1 else 's'}"
     return f"{count} {'later' if days > 0 else 'earlier'}"
 
