@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from soe_lib import cli_loop, cli_monitor
+from soe_lib import cli_loop, cli_monitor, cli_what_if
 from soe_lib.cli_desk import add_commands, demo_signers
 from soe_lib.cli_signals import add_signal_commands
 from soe_lib.decision.governance import load_governance
@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     lab = add("lab", _lab, "JupyterLab for the analyst")
     lab.add_argument("--no-browser", action="store_true")
 
+    cli_what_if.add_commands(add)
     add_commands(add)
     cli_loop.add_commands(add)
     cli_monitor.add_commands(add)

@@ -210,6 +210,8 @@ class ScenarioParams(Section):
     """Overtime that may be booked on a resource and week. [h]"""
     replications: int = Field(200, ge=0)
     """Monte Carlo replications of the pressure test. [replications]"""
+    meeting_iterations: int = Field(100_000, ge=0)
+    """Moves that a lever pulled in the meeting tries, no more than the batch's. [moves]"""
 
 
 class Params(Section):

@@ -173,11 +173,8 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
     content = json.loads(path.read_text(encoding="utf-8"))
     if as_of and pd.Timestamp(as_of).tz_convert("UTC") != pd.Timestamp(content["as_of"]):
         raise RunError(f"{folder} was taken as of {content['as_of']}, not {as_of}")
-    params = (
-        load_params(params_file)
-        if params_file
-        else parse_section(content["params"], Params, str(path))
-    )
+    own = parse_section(content["params"], Params, str(path))
+    params = load_params(params_file) if params_file else own
     run = Run(
         folder=folder,
         source_name=content["source"],
@@ -187,7 +184,7 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
         params=params,
         workspace=workspace,
     )
-    is_other = run.site != content["site"] or params.model_dump(mode="json") != content["params"]
+    is_other = run.site != content["site"] or params != own
     return _beside(run) if is_other and run.is_complete else run
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from soe_lib.rule_words import set_aside, table_words
 from soe_lib.sources import RawTable, Source, SourceError, read_tables
 from soe_lib.tables import TABLES
 from soe_lib.validate import Validated, validate
@@ -99,10 +100,11 @@ class Snapshot:
         found: list[str] = []
         for name, counts in self.manifest["tables"].items():
             if counts["rows_quarantined"]:
-                reasons = ", ".join(f"{k} {v:,}" for k, v in counts["quarantined"].items())
+                verb = "is" if counts["rows_quarantined"] == 1 else "are"
                 found.append(
-                    f"{name}: {counts['rows_quarantined']:,} of {counts['rows_in']:,} rows are in "
-                    f"quarantine ({reasons})."
+                    f"{table_words(name)}: {counts['rows_quarantined']:,} of "
+                    f"{counts['rows_in']:,} rows {verb} in quarantine: "
+                    f"{set_aside(counts['quarantined'])}."
                 )
             found += _staleness(name, counts)
         driving = {c.get("driving_file") for c in self.manifest["tables"].values()}
@@ -121,12 +123,11 @@ def _staleness(name: str, counts: dict[str, Any]) -> list[str]:
     if limit is None:
         return []
     if counts["age_hours"] is None:
-        return [f"{name}: no row says how old it is, allowed are {limit:,.0f} h."]
+        return [f"{table_words(name)}: no row says how old it is, allowed are {limit:,.0f} h."]
     if counts["age_hours"] <= limit:
         return []
-    return [
-        f"{name}: the newest fact is {counts['age_hours']:,.0f} h old, allowed are {limit:,.0f} h."
-    ]
+    age = f"the newest fact is {counts['age_hours']:,.0f} h old, allowed are {limit:,.0f} h"
+    return [f"{table_words(name)}: {age}."]
 
 
 def take_snapshot(source: Source, as_of: pd.Timestamp, workspace: Workspace) -> Snapshot:

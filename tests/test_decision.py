@@ -222,6 +222,33 @@ def test_each_function_gets_what_the_difference_asks_of_it(governance: Governanc
     assert "500 of C1 with V1" in said["expedite"]
 
 
+def test_one_item_of_one_supplier_is_one_commitment(governance: Governance) -> None:
+    """Tests that its dates stand in one sentence, and another supplier is another commitment."""
+    days = [AT + pd.Timedelta(days=days) for days in (9, 3, 3)]
+    supplies = pd.DataFrame(
+        {
+            "purchase_no": [1, 2, 3],
+            "action": "order",
+            "po_id": "",
+            "line_id": "",
+            "item_id": ["C1", "C1", "C1"],
+            "supplier_id": ["V1", "V1", "V2"],
+            "qty": [100.0, 50.0, 7.0],
+            "order_at": AT,
+            "new_receipt_at": days,
+            "old_receipt_date": pd.NaT,
+            "cost": 0.0,
+        }
+    )
+    table = commitments(replace(changes(), supplies=supplies), governance, AT)
+    orders = table[table["action"] == "order"].set_index("object_id")
+    first = f"50 by {days[1]:%a %d %b} and 100 by {days[0]:%a %d %b}"
+    assert orders.loc["C1 V1", "text"] == f"Order 150 of C1 with V1: here in 2 parts, {first}"
+    assert orders.loc["C1 V1", "quantity"] == 150
+    assert orders.loc["C1 V2", "text"].startswith("Order 7 of C1 with V2: here by ")
+    assert len(orders) == 2
+
+
 def test_a_commitment_is_due_before_its_last_responsible_moment(governance: Governance) -> None:
     """Tests that what must be ordered in three hours is due then, what is overdue in an hour."""
     table = commitments(changes(), governance, AT).set_index("action")

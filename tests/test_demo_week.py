@@ -148,8 +148,9 @@ def test_meeting_by_command_line_ends_with_the_green_seal(week: Path, tmp_path: 
     early = soe("publish", "--as", "soe_lead", workspace=week, extra=secret)
     assert early.returncode == 1
     assert "no scenario is selected" in early.stderr
+    _pulls_levers(week, secret)
     decided = soe(
-        *("decide", "--as", "soe_lead", "--scenario", "alternate_line", "--reason", "cheapest"),
+        *("decide", "--as", "soe_lead", "--scenario", "live_01", "--reason", "cheapest"),
         workspace=week,
         extra=secret,
     )
@@ -178,14 +179,39 @@ def test_meeting_by_command_line_ends_with_the_green_seal(week: Path, tmp_path: 
     _replays(week)
 
 
+def _pulls_levers(week: Path, secret: dict[str, str]) -> None:
+    """Pull levers by name and by file: both are compared and kept, an inquiry is not chosen."""
+    pulled = ("what-if", "--lever", "alternate routing", "--title", "Other lines", "--rows", "3")
+    found = soe(*pulled, workspace=week)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith("Other lines (live_01): ")
+    for words in ("money by term [EUR]", "late order lines", "operations move, the first 3:",
+                  "pressure test", "soe decide --as PERSON --scenario live_01"):  # fmt: skip
+        assert words in found.stdout, words
+    asked = week / "asked.yaml"
+    orders = pd.read_parquet(run_folder(week) / "tables" / "scenario_orders.parquet")
+    item = orders["item_id"].iloc[0]
+    asked.write_text(
+        f"title: Urgent\nrush_order: {{item: {item}, qty: 50, wanted_on: 2026-11-24, "
+        "place: earliest, break_fence: true}\n"
+    )
+    rush = soe("what-if", "--file", str(asked), workspace=week)
+    assert rush.returncode == 0, rush.stderr
+    assert "its order is not in the ERP" in rush.stdout
+    refused = soe("decide", "--as", "soe_lead", "--scenario", "live_02", workspace=week,
+                  extra=secret)  # fmt: skip
+    assert refused.returncode == 1
+    assert "enter the order there" in refused.stderr
+
+
 def _replays(week: Path) -> None:
     """Check that the decision is computed again bit for bit, and that another search is noticed."""
     same = soe("replay", workspace=week)
     assert same.returncode == 0, same.stdout + same.stderr
     assert "bit for bit" in same.stdout
     assert "chosen by soe_lead: cheapest" in same.stdout
-    assert "options seen (4):" in same.stdout
-    assert " * Alternate lines" in same.stdout
+    assert "options seen (6):" in same.stdout
+    assert " * Other lines" in same.stdout
     assert "these differ" not in same.stdout
     path = run_folder(week) / "run.json"
     content = json.loads(path.read_text())

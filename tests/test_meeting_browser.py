@@ -51,6 +51,17 @@ def page(meeting: tuple[str, Path]) -> Iterator[Any]:
         yield tab
 
 
+STILL = """() => {
+  document.querySelectorAll('.soe-heartbeat').forEach(e => e.classList.remove('soe-heartbeat'));
+  const still = document.createElement('div');
+  still.className = 'soe-heartbeat';
+  still.textContent = globalThis.__soeBeat = 'still';
+  document.body.prepend(still);
+  globalThis.__soeBeatAt = Date.now() - 30000;
+}"""
+"""Puts a heartbeat on the page that nobody writes."""
+
+
 def _open(page: Any, address: str, notebook: str) -> None:
     page.goto(f"{address}/voila/render/{notebook}.ipynb?token={TOKEN}")
     page.wait_for_selector(".soe-heartbeat span", state="attached")
@@ -98,6 +109,8 @@ def test_first_page_shows_the_five_steps_in_order(page: Any, meeting: tuple[str,
     numbers = page.locator(".soe-step-number").all_text_contents()
     assert numbers == ["1", "2", "3", "4", "5"]
     assert "order lines" in page.locator(".soe-headline").first.text_content()
+    page.evaluate(STILL)  # as after a kernel that died half a minute ago
+    page.wait_for_selector(".soe-lost.soe-shown", timeout=20_000)
 
 
 def test_levers_are_pulled_and_compared(page: Any, meeting: tuple[str, Path]) -> None:

@@ -68,6 +68,15 @@ def test_other_parameters_get_a_folder_of_their_own(folder: Path, tmp_path: Path
     assert open_run(params_file=str(other)).params.horizon.horizon_weeks == 2
 
 
+def test_a_run_from_before_a_parameter_existed_is_still_its_own(folder: Path) -> None:
+    """Tests that a parameter that came later, at its default, does not make a run another one."""
+    path = folder / "run.json"
+    content = json.loads(path.read_text())
+    del content["params"]["scenario"]["meeting_iterations"]
+    path.write_text(json.dumps(content))
+    assert open_run().folder == folder
+
+
 def test_run_of_another_instant_is_refused(folder: Path) -> None:
     """Tests that an as_of that is not the run's own is an error."""
     with pytest.raises(RunError, match="was taken as of"):

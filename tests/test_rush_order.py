@@ -7,14 +7,18 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from soe_lib.decision.governance import approvals_needed, load_governance, moves_to_approve
+from soe_lib.params import FenceParams
 from soe_lib.scenario.apply import problem_with
 from soe_lib.scenario.custom import Choice, evaluate_choice
 from soe_lib.scenario.identity import tables_hash
 from soe_lib.scenario.lever_specs import lever_of, spec_of
 from soe_lib.scenario.levers import RushOrder
+from soe_lib.scenario.pressure import pressure_of
 from soe_lib.scenario.result import Result, Start, start_of
 from soe_lib.scenario.rush_work import planned
 from soe_lib.schedule import verify
+from tests.conftest import ROOT
 from tests.tiny_plant import FRIDAY, HOUR, THURSDAY, Plant, context
 
 DAY = 24 * HOUR
@@ -100,6 +104,34 @@ def test_the_cheapest_place_counts_the_wait_of_the_order_itself(start: Start) ->
         start, rush("cheapest")
     )  # 1,000 a day: 1,300 for the others is less than 4,000
     assert dear.rush.set_index("policy").loc["cheapest", "days_after_wanted"] <= 1.0
+
+
+def test_breaking_the_fence_is_named_priced_and_needs_its_approver() -> None:
+    """Tests that an order inside the frozen zone is there sooner, at a price that is approved."""
+    own = context(two_jobs())
+    fences = FenceParams(frozen_days=9.0, slushy_days=5.0)
+    params = own.params.model_copy(update={"fences": fences})
+    frozen = start_of(replace(own, params=params))
+    behind = with_rush(frozen, rush("earliest"))
+    inside = with_rush(frozen, replace(rush("earliest"), break_fence=True))
+    at = [one.rush.set_index("policy").loc["earliest", "promised_at"] for one in (behind, inside)]
+    assert at[1] == THURSDAY - 3 * DAY + 8 * HOUR < at[0]
+    assert inside.violations.empty
+    added = inside.moves[inside.moves["change"] == "added"]
+    assert added["zone"].tolist() == ["frozen"]
+    price = frozen.context.params.money.change_cost_frozen
+    assert inside.measures["change_cost"] == pytest.approx(price)
+    assert behind.measures["change_cost"] < price
+    assert "may begin inside the frozen zone" in inside.pulled["new_value"].iloc[0]
+    asked = pressure_of(inside, frozen.context).rows
+    said = asked.loc[asked["subject"] == "fences", "question"].tolist()
+    assert said == ["May RUSH-1/10/1 be added although it is frozen?"]
+    changes = moves_to_approve(inside.moves, inside.schedule.pegging, inside.orders)
+    needed = approvals_needed(changes, load_governance(ROOT / "params" / "governance.yaml"))
+    assert needed[["zone", "approver_role", "num_changes"]].values.tolist() == [
+        ["frozen", "soe_lead", 1]
+    ]
+    assert "cost of change 150" in needed["reason"].iloc[0]
 
 
 def test_taken_away_the_plan_is_as_it_was(start: Start) -> None:

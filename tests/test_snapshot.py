@@ -348,8 +348,9 @@ def test_blockers_name_quarantine_staleness_and_unreadable_lines(
     del sql["item"]
     source = make_source(files, sql, stale_after_hours={"inventory_balance": 24})
     said = "\n".join(take_snapshot(source, AS_OF, Workspace(tmp_path / "ws")).blockers())
-    assert "inventory_balance: 1 of 2 rows are in quarantine (on_hand_qty_not_negative 1)" in said
-    assert "inventory_balance: the newest fact is 77 h old, allowed are 24 h" in said
+    assert "Inventory balance: 1 of 2 rows is in quarantine" in said
+    assert "one has an on hand quantity below zero." in said
+    assert "Inventory balance: the newest fact is 77 h old, allowed are 24 h" in said
     assert "items.csv: 1 lines could not be read (the first is line 7: line_missing" in said
 
 

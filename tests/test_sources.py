@@ -438,7 +438,7 @@ def test_check_says_what_loads_and_exits_with_its_code(
         "feed level: below L0",
         "backlog: off, the feed has no sales_order_line",
         "Units are pieces.",
-        "item: 1 of 3 rows are in quarantine",
+        "Item: 1 of 3 rows is in quarantine: one has no uom",
     ):
         assert words in text, text
     extract = project / "drop" / "items.csv"

@@ -91,40 +91,74 @@ def overtime(booked: pd.DataFrame, currency: str, time_zone: str) -> list[Row]:
 
 
 def supplies(needed: pd.DataFrame, currency: str, time_zone: str) -> list[Row]:
-    """Return one row per supply to expedite, to order or to make."""
-    verbs = {"expedite": "Expedite", "order": "Order", "make": "Create a work order for"}
-    rows = []
-    for row in rows_of(needed):
-        name = f"{row.po_id}/{row.line_id}" if row.po_id else f"{row.item_id} no {row.purchase_no}"
-        whom = f" with {row.supplier_id}" if row.supplier_id else ""
-        line = f" (line {name})" if row.po_id else ""
-        price = f" ({_money(row.cost, currency)})" if row.cost > 0 else ""
-        here = _when(row.new_receipt_at, time_zone) if row.action == "make" else ""
-        here = here or _said_day(row.new_receipt_at)
-        rows.append(
-            _row(
-                "operations" if row.action == "make" else "procurement",
-                row.action,
-                "purchase_order_line" if row.po_id else "item",
-                name,
-                f"{verbs[row.action]} {row.qty:,.0f} of {row.item_id}{whom}{line}: here by "
-                f"{here}{price}",
-                quantity=float(row.qty),
-                money=float(row.cost),
-                old_value=_day(row.old_receipt_date),
-                new_value=_day(row.new_receipt_at),
-                reason_code="material",
-                last_at=row.order_at if row.action == "expedite" else pd.NaT,
-            )
-        )
+    """Return one row per purchase to expedite, and one per item and supplier to order or make."""
+    is_expedite = needed["action"] == "expedite"
+    rows = [_expedite(row, currency) for row in rows_of(needed[is_expedite])]
+    new = needed[~is_expedite].sort_values("new_receipt_at", kind="stable")
+    for _, parts in new.groupby(["action", "item_id", "supplier_id"], sort=True):
+        rows.append(_order(parts, currency, time_zone))
     return rows
+
+
+def _expedite(row: Any, currency: str) -> Row:
+    name = f"{row.po_id}/{row.line_id}"
+    whom = f" with {row.supplier_id}" if row.supplier_id else ""
+    price = f" ({_money(row.cost, currency)})" if row.cost > 0 else ""
+    return _row(
+        "procurement",
+        row.action,
+        "purchase_order_line",
+        name,
+        f"Expedite {row.qty:,.0f} of {row.item_id}{whom} (line {name}): here by "
+        f"{_said_day(row.new_receipt_at)}{price}",
+        quantity=float(row.qty),
+        money=float(row.cost),
+        old_value=_day(row.old_receipt_date),
+        new_value=_day(row.new_receipt_at),
+        reason_code="material",
+        last_at=row.order_at,
+    )
+
+
+def _order(parts: pd.DataFrame, currency: str, time_zone: str) -> Row:
+    """Return what must be ordered or made of one item: all its dates in one sentence."""
+    first = parts.iloc[0]
+    is_made = first["action"] == "make"
+    qty, cost = float(parts["qty"].sum()), float(parts["cost"].sum())
+    verb = "Create a work order for" if is_made else "Order"
+    whom = f" with {first['supplier_id']}" if first["supplier_id"] else ""
+    price = f" ({_money(cost, currency)})" if cost > 0 else ""
+    days = [
+        _when(at, time_zone) if is_made else _said_day(at)
+        for at in parts["new_receipt_at"].tolist()
+    ]
+    if len(parts) == 1:
+        when = f"here by {days[0]}"
+    else:
+        each = zip(parts["qty"].tolist(), days, strict=True)
+        told = [f"{part:,.0f} by {day}" for part, day in each]
+        when = f"here in {len(parts)} parts, {', '.join(told[:-1])} and {told[-1]}"
+        verb = "Create work orders for" if is_made else verb
+    return _row(
+        "operations" if is_made else "procurement",
+        first["action"],
+        "item",
+        first["item_id"]
+        if is_made or not first["supplier_id"]
+        else f"{first['item_id']} {first['supplier_id']}",
+        f"{verb} {qty:,.0f} of {first['item_id']}{whom}: {when}{price}",
+        quantity=qty,
+        money=cost,
+        new_value=", ".join(_day(at) for at in parts["new_receipt_at"].tolist()),
+        reason_code="material",
+    )
 
 
 def new_dates(confirmations: pd.DataFrame) -> list[Row]:
     """Return one row per order line whose confirmation changes."""
     words = {
         "confirm": "confirm {new}",
-        "redate": "new date {new} instead of {old} ({days:+.0f} days)",
+        "redate": "new date {new} instead of {old} ({moved})",
         "reduce": "{qty:,.0f} instead of {open:,.0f} on {old}",
         "withdraw": "the promise of {old} cannot be kept; no date in the horizon",
     }
@@ -134,7 +168,7 @@ def new_dates(confirmations: pd.DataFrame) -> list[Row]:
         said = words[row.action].format(
             old=_said_day(row.old_confirmed_date),
             new=_said_day(row.new_confirmed_date),
-            days=row.moved_days,
+            moved=_moved(row.moved_days),
             qty=row.new_confirmed_qty,
             open=row.open_qty,
         )
@@ -225,6 +259,14 @@ def demand(confirmations: pd.DataFrame, families: Mapping[str, str]) -> list[Row
             )
         )
     return rows
+
+
+def _moved(days: float) -> str:
+    """Return by how much a date moves; empty where there is no new one."""
+    if pd.isna(days):
+        return ""
+    count = f"{abs(days):,.0f} day{'' if abs(round(days)) == 1 else 's'}"
+    return f"{count} {'later' if days > 0 else 'earlier'}"
 
 
 def _day(value: object) -> str:

@@ -202,7 +202,8 @@ def approvals_needed(changes: pd.DataFrame, governance: Governance) -> pd.DataFr
             continue
         limit = f" above {rule.cost_above:,.0f}" if rule.cost_above else ""
         whom = f" for tier {', '.join(rule.customer_tiers)}" if rule.customer_tiers else ""
-        reason = f"{len(rows)} changes in the {zone} zone, cost of change {cost:,.0f}{limit}{whom}"
+        count = f"{len(rows)} change{'' if len(rows) == 1 else 's'}"
+        reason = f"{count} in the {zone} zone, cost of change {cost:,.0f}{limit}{whom}"
         found.append((zone, rule.approver_role, len(rows), cost, ",".join(tiers), reason))
     return pd.DataFrame(found, columns=list(APPROVAL_SHAPE)).astype(APPROVAL_SHAPE)
 

@@ -61,6 +61,9 @@ def problem_with(context: Context, levers: Sequence[Lever], base: Problem | None
             problem = delayed(problem, tables, lever.tiers)
         if isinstance(lever, Allocation):
             problem = allocated(problem, tables, lever)
+        if isinstance(lever, RushOrder) and lever.break_fence:
+            # frozen work keeps its published start at the earliest, but it may be pushed
+            problem = problem.replace(op_frozen=problem.op_frozen & problem.op_fixed)
         if isinstance(lever, FewMoves):
             problem = problem.replace(op_change_cost=problem.op_change_cost * lever.factor)
     return problem

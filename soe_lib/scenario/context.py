@@ -14,6 +14,7 @@ from soe_lib.impact.noise import Noise, fit_noise
 from soe_lib.params import Params, PriorityCriterion
 from soe_lib.scenario.costs import Prices, prices_of
 from soe_lib.scenario.difference import OPERATION_KEY, same_operations
+from soe_lib.scenario.fences import FenceTable, fence_table
 from soe_lib.schedule import Problem, Schedule, build_problem
 
 __all__ = ["OPERATION_KEY", "Context", "as_published", "late_lots", "work_for"]
@@ -69,6 +70,11 @@ class Context:
     def prices(self) -> Prices:
         """Prices of the snapshot."""
         return prices_of(self.tables, self.params.money)
+
+    @cached_property
+    def fences(self) -> FenceTable:
+        """Fences of the snapshot."""
+        return fence_table(self.tables, self.params.fences)
 
     @cached_property
     def noise(self) -> Noise:

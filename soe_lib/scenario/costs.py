@@ -138,22 +138,22 @@ def changeovers(operations: pd.DataFrame, prices: Prices) -> pd.DataFrame:
     """
     begins = operations["setup_start_at"] < operations["start_at"]
     jobs = operations[begins & (operations["setup_from"] != operations["setup_to"])]
-    needed = [
-        next(
+    columns = ["resource_id", "setup_from", "setup_to"]
+    known = {
+        key: next(
             (
-                prices.matrix[name, before, after]
-                for name in (own, prices.group.get(own, ""), "*")
-                if (name, before, after) in prices.matrix
+                prices.matrix[name, *key[1:]]
+                for name in (key[0], prices.group.get(key[0], ""), "*")
+                if (name, *key[1:]) in prices.matrix
             ),
-            (given, 0.0),
+            None,
         )
-        for own, before, after, given in zip(
-            jobs["resource_id"],
-            jobs["setup_from"],
-            jobs["setup_to"],
-            jobs["setup_minutes"],
-            strict=True,
-        )
+        for key in set(zip(*(jobs[name].tolist() for name in columns), strict=True))
+    }
+    keys = zip(*(jobs[name].tolist() for name in columns), strict=True)
+    needed = [
+        (minutes, 0.0) if (row := known[key]) is None else row
+        for key, minutes in zip(keys, jobs["setup_minutes"].tolist(), strict=True)
     ]
     hours = pd.Series([minutes for minutes, _ in needed], index=jobs.index, dtype=float) / 60
     extra = pd.Series([cost for _, cost in needed], index=jobs.index, dtype=float)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import pandas as pd
+
 from soe_lib.scenario.apply import problem_with
 from soe_lib.scenario.catalogue import LEVERS, Scenario
 from soe_lib.scenario.levers import (
@@ -17,6 +19,7 @@ from soe_lib.scenario.levers import (
     RushOrder,
     Subcontract,
     TypedLever,
+    pulled_rows,
 )
 from soe_lib.scenario.offers import offers
 from soe_lib.scenario.result import Result, Start, measured, verified
@@ -143,11 +146,40 @@ def _without_rush(choice: Choice, scenario: Scenario, start: Start, progress: Pr
         replayed = measured(scenario, start, problem, right_shift(problem), levers)
         return verified(replayed)
     may_reroute = "alternate routing" in choice.levers
-    schedule = solve(problem, start.context.params.schedule, may_reroute=may_reroute)
+    params = start.context.params
+    iterations = min(params.schedule.iterations, params.scenario.meeting_iterations)
+    quick = params.schedule.model_copy(update={"iterations": iterations})
+    schedule = solve(problem, quick, may_reroute=may_reroute)
     progress(0.6, "schedule found; taking back moves that do not pay")
     found = measured(scenario, start, problem, schedule, levers)
     progress(0.8, "letting go of levers that do not pay; checking the schedule")
     return settled(found, start)
+
+
+def offered_levers(start: Start) -> pd.DataFrame:
+    """
+    Return the levers that are offered for late work.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per lever in the columns of ``levers.pulled_rows``: what it changes from what to
+        what, ``cost`` [money] when all of it is used, and ``act_by_at``, its last responsible
+        moment.
+    """
+    kinds = ("overtime", "expedite", "split", "delay low priority")
+    offered = offers(kinds, start.context, start.problem, start.do_nothing)
+    rows = pulled_rows(offered, start.context.site_time_zone)
+    hourly = dict(
+        zip(start.problem.resource_ids, start.problem.overtime_cost.tolist(), strict=True)
+    )
+    rows["cost"] = [
+        hourly[lever.resource_id] * (lever.end_at - lever.start_at) / pd.Timedelta(hours=1)
+        if isinstance(lever, Overtime)
+        else lever.price
+        for lever in offered
+    ]
+    return rows
 
 
 def offered_objects(start: Start) -> dict[str, Sequence[str]]:

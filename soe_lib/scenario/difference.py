@@ -53,7 +53,8 @@ def moved_operations(
         ``planned_qty_after`` [uom], ``first_start_at`` (the earlier of the two starts: the instant
         that decides the time fence).
     """
-    joined = _matched(before, after)
+    places = same_operations(before, after)
+    joined = _matched(before, after, places)
     is_added = joined["_side"].to_numpy() == "right_only"
     is_removed = joined["_side"].to_numpy() == "left_only"
     both = ~is_added & ~is_removed
@@ -66,7 +67,7 @@ def moved_operations(
         atol=1e-6,
         equal_nan=True,
     )
-    out_of_place = _out_of_place(before, after, joined)
+    out_of_place = _out_of_place(before, after, joined, places)
     shifted = both & (shift.abs() * 60 > tolerance_minutes + 1e-6).to_numpy()
     ahead = (joined["_told"] - joined["start_at_after"]).dt.total_seconds() / 60
     is_ahead = ahead.isna() | (ahead > tolerance_minutes + 1e-6)
@@ -110,11 +111,10 @@ def same_operations(before: pd.DataFrame, after: pd.DataFrame) -> np.ndarray | N
     return None if (places < 0).any() or len(set(places.tolist())) < len(places) else places
 
 
-def _matched(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def _matched(before: pd.DataFrame, after: pd.DataFrame, places: np.ndarray | None) -> pd.DataFrame:
     columns = [*OPERATION_KEY, *_COMPARED]
     unknown = pd.Series(pd.NaT, index=after.index, dtype=after["start_at"].dtype)
     told = after.get("published_start_at", unknown)
-    places = same_operations(before, after)
     if places is not None:  # the usual case, and much quicker than a merge
         found = {name: after[name].reset_index(drop=True) for name in OPERATION_KEY}
         for name in _COMPARED:
@@ -133,8 +133,9 @@ def _matched(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _out_of_place(before: pd.DataFrame, after: pd.DataFrame, joined: pd.DataFrame) -> np.ndarray:
-    places = same_operations(before, after)
+def _out_of_place(
+    before: pd.DataFrame, after: pd.DataFrame, joined: pd.DataFrame, places: np.ndarray | None
+) -> np.ndarray:
     if places is not None:  # ``joined`` stands in the order of ``after``
         old = before.take(places).reset_index(drop=True)
         return out_of_order(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 
 import pandas as pd
 
@@ -66,7 +66,9 @@ def lever_of(spec: str) -> Lever:
     """
     content = json.loads(spec)
     kind = _KINDS.get(content.pop("kind", ""))
-    if kind is None or set(content) != {field.name for field in fields(kind)}:
+    names = {field.name for field in fields(kind)} if kind is not None else set()
+    needed = {f.name for f in fields(kind) if f.default is MISSING} if kind is not None else set()
+    if kind is None or not needed <= set(content) <= names:
         raise ValueError(f"not a lever: {spec[:80]}")
     for name, value in content.items():
         if name in _INSTANTS:

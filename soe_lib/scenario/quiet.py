@@ -5,7 +5,9 @@ First nothing begins before it was published: what remains is the engine's seque
 resources, used to recover what is late. Then order lines that the engine serves better are taken
 up one after the other, the dearest first: the work that the line waits for may begin as early as
 the engine has it, outside the frozen zone. A line whose moves cost more than they save is left out
-again. The cheapest of what was tried wins, the engine's own answer and doing nothing included.
+again. That is not begun where even all lines together, at the unrest of none, would cost more
+than what is at hand. The cheapest of what was tried wins, the engine's own answer and doing
+nothing included.
 """
 
 from __future__ import annotations
@@ -57,8 +59,14 @@ def quietest(found: Result, start: Start) -> Result:
     if not any(isinstance(lever, TYPED) for lever in found.levers):
         tried.append(_nothing(found, start))  # what somebody typed is shown, whether it pays or not
     if len(everything):
-        tried.append(_keeping(found, everything, start))
-        tried.append(_keeping(found, everything, start, break_fence=True))
+        whole = _keeping(found, everything, start)
+        tried.append(whole)
+        if _breaks_fence(found, everything, start):
+            tried.append(_keeping(found, everything, start, break_fence=True))
+        # some lines save no more lateness than all, and need no fewer moves than none of them
+        unrest = float(whole.measures["change_cost"]) - float(best.measures["change_cost"])
+        if counted(whole) - factor * max(unrest, 0.0) >= min(counted(result) for result in tried):
+            return min(tried, key=counted)
     kept = everything[:0]
     for number in range(min(TRIED_LINES, len(better))):
         wanted = _advanced_for(found, better.iloc[[number]], start)
@@ -102,16 +110,32 @@ def _keeping(found: Result, early: pd.Index, start: Start, *, break_fence: bool 
     """
     operations = found.schedule.operations
     begins, told = operations["start_at"], operations["published_start_at"]
-    wanted = begins
-    if not break_fence:
-        fence = fence_end(operations, start.context)
-        is_beyond = told.isna() | (told >= fence)
-        wanted = wanted.where(~is_beyond | (wanted >= fence), fence)
+    wanted = (
+        begins if break_fence else begins.where(~_is_pulled_in(found, start), _fence(found, start))
+    )
     may = operations.index.isin(early) | told.isna()
     later = begins.where(begins >= told, told)
     quiet = operations.assign(start_at=wanted.where(may, later))
     schedule = right_shift(as_published(found.problem, quiet))
     return measured(found.scenario, start, found.problem, schedule, found.levers)
+
+
+def _fence(found: Result, start: Start) -> pd.Series:
+    return fence_end(found.schedule.operations, start.context)
+
+
+def _is_pulled_in(found: Result, start: Start) -> pd.Series:
+    """Operations that were published beyond the frozen zone, or never, and begin inside it."""
+    operations = found.schedule.operations
+    fence, told = _fence(found, start), operations["published_start_at"]
+    return (told.isna() | (told >= fence)) & ~(operations["start_at"] >= fence)
+
+
+def _breaks_fence(found: Result, early: pd.Index, start: Start) -> bool:
+    """Whether it makes a difference that the fence may break."""
+    told = found.schedule.operations["published_start_at"]
+    may = told.index.isin(early) | told.isna()
+    return bool((_is_pulled_in(found, start) & may).any())
 
 
 def _nothing(found: Result, start: Start) -> Result:

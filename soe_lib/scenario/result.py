@@ -117,6 +117,12 @@ class Start:
         return {**self.context.tables, "sales_order_line": lines[own].reset_index(drop=True)}
 
     @cached_property
+    def published(self) -> pd.DataFrame:
+        """Operations of doing nothing, each with the start at which it was published."""
+        operations = self.do_nothing.operations
+        return operations.assign(start_at=operations["published_start_at"])
+
+    @cached_property
     def line_prices(self) -> LinePrices:
         """Order lines and their clauses, looked up once."""
         return line_prices(self.do_nothing.promises, self.open_tables, self.context.params.money)
@@ -145,7 +151,7 @@ def measured(
     context, params = start.context, start.context.params
     tables = context.tables
     money = context.prices.money
-    operations = with_published_start(schedule.operations, _published(start.problem, start))
+    operations = with_published_start(schedule.operations, start.published)
     schedule = replace(schedule, operations=operations)
     rush = [lever for lever in levers if isinstance(lever, RushOrder)]
     is_put_in = schedule.promises["order_id"].isin([lever.order_id for lever in rush])
@@ -153,7 +159,7 @@ def measured(
     moves = moved_operations(
         start.do_nothing.operations, operations, tolerance_minutes=MOVE_TOLERANCE_MINUTES
     )
-    moves = with_zone(moves, tables, context.as_of, params.fences)
+    moves = with_zone(moves, context)
     moves["change_cost"] = change_costs(moves, params.money)
     used = overtime_used(problem, schedule)
     pulled = priced(levers, used, context.site_time_zone)
@@ -198,11 +204,6 @@ def _margin(rush: Sequence[RushOrder], promises: pd.DataFrame) -> float:
     """Margin that orders put in bring, as a negative cost; none for one that nothing covers."""
     covered = set(promises.loc[promises["is_covered"].astype(bool), "order_id"])
     return 0.0 - float(sum(lever.margin for lever in rush if lever.order_id in covered))
-
-
-def _published(problem: Problem, start: Start) -> pd.DataFrame:
-    operations = start.do_nothing.operations
-    return operations.assign(start_at=operations["published_start_at"])
 
 
 def verified(result: Result) -> Result:

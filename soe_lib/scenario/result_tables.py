@@ -195,6 +195,7 @@ def result_tables(
     odds: Sequence[Robustness | None] = (),
     *,
     only: str = "",
+    watched: Sequence[str] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """
     Turn results into the tables of the run.
@@ -210,6 +211,8 @@ def result_tables(
     only
         Name of the scenario whose rows are wanted; empty = all. Differences are against the first
         result in any case.
+    watched
+        Items whose stock curve is kept, where they are known: those of doing nothing.
 
     Returns
     -------
@@ -222,7 +225,8 @@ def result_tables(
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in SHAPES}
     counts: list[tuple[int, int, int, int]] = []
     first: pd.DataFrame | None = None
-    watched = watched_items(results[0]) if results else []
+    if watched is None:
+        watched = watched_items(results[0]) if results else []
     for number, result in enumerate(results):
         promises = with_promised_date(
             result.schedule.promises, context.tables, context.site_time_zone

@@ -1,7 +1,8 @@
 """
 Capable-to-promise: when an order that nobody has yet could be there, and who would pay for it.
 
-The order is put into a schedule at several places behind the frozen zone, once with what the others
+The order is put into a schedule at several places behind the frozen zone, or inside it where it
+may break the fence, once with what the others
 leave it, once served before them; everything else keeps its sequence and is pushed. With and
 without it the same policy replays the same schedule, so that whatever differs is the order's doing
 (M13: who hurts whom). What stock and planned work do not cover gets work orders of its own, through
@@ -175,7 +176,7 @@ def _places(
             resource_id=resource,
             start_at=pd.Series(pd.NaT, index=rows.index, dtype=instants),
         )
-        fence = fence_end(own, context)
+        fence = _first_places(own, lever, context)
         ahead = pd.to_timedelta(own["minutes"].cumsum() - own["minutes"], unit="min")
         last = kept.loc[kept["resource_id"].isin(resource), "end_at"].max()
         last = context.as_of if pd.isna(last) else last
@@ -192,6 +193,14 @@ def _places(
             ]
         )
     return found
+
+
+def _first_places(own: pd.DataFrame, lever: RushOrder, context: Context) -> pd.Series:
+    """Return where the work may begin at the earliest: behind the fence, or at once."""
+    fence = fence_end(own, context)
+    if not lever.break_fence:
+        return fence
+    return pd.Series(context.as_of, index=own.index).astype(fence.dtype)
 
 
 def _at(

@@ -20,9 +20,10 @@ def settled(found: Result, start: Start) -> Result:
     """
     Let go of the moves and the levers that a result does not need.
 
-    First the moves that help no order enough (:mod:`soe_lib.scenario.quiet`), then the levers:
-    each is left out in turn, first all of one resource or order together, then one by one; the
-    same sequence is replayed without it, and it stays out where the total is not dearer.
+    First the levers that cost more than all of them save, at once; then the moves that help no
+    order enough (:mod:`soe_lib.scenario.quiet`); then each lever that is left in turn, first all
+    of one resource or order together, then one by one: the same sequence is replayed without it,
+    and it stays out where the total is not dearer.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ def settled(found: Result, start: Start) -> Result:
     Result
         Verified; never dearer than ``found``.
     """
+    found = _without_dear(_without_idle(found, start), start)
     found = _without_idle(quietest(found, start) if len(found.moves) else found, start)
     best = found
     trials = 0
@@ -60,6 +62,40 @@ def _without_idle(result: Result, start: Start) -> Result:
     )
     zone = start.context.site_time_zone
     return replace(result, levers=levers, pulled=priced(levers, result.overtime, zone))
+
+
+def _without_dear(found: Result, start: Start) -> Result:
+    """
+    Let go of the levers that cost more, by group, than all of them together save.
+
+    One replay without any of them says what they save together; the replay without the dear ones
+    decides, as for every other lever.
+    """
+    groups = _by_group(found)
+    if len(groups) < 2:
+        return found
+    mine = {lever for group in groups for lever in group}
+    others = [lever for lever in found.levers if lever not in mine]
+    without = _replayed(found, start, others)
+    if without is found:
+        return found
+    saved = _unpulled_cost(without) - _unpulled_cost(found)
+    price = dict(zip(found.levers, found.pulled["cost"].tolist(), strict=True))
+    dear = {
+        lever
+        for group in groups
+        if sum(price[lever] for lever in group) >= max(saved, 0.0)
+        for lever in group
+    }
+    if sum(price[lever] for lever in mine - dear) >= max(saved, 0.0):
+        return without  # the others do not pay either, and none is left where all are dear
+    kept = _replayed(found, start, [lever for lever in found.levers if lever not in dear])
+    return min(without, kept, key=lambda result: result.total_cost)
+
+
+def _unpulled_cost(result: Result) -> float:
+    """Total cost but for the price of the levers. [money]"""
+    return result.total_cost - float(result.pulled["cost"].sum())
 
 
 def _by_group(result: Result) -> list[list[Lever]]:

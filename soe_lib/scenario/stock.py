@@ -54,9 +54,10 @@ def stock_curve(result: Result, items: Sequence[str] | None = None) -> pd.DataFr
         item_id=("item_id", "first"),
         at=("end_at", "max"),
         qty=("planned_qty", "first"),
-        is_open=("end_at", lambda ends: ends.isna().any()),
+        ended=("end_at", "count"),
+        steps=("end_at", "size"),
     )
-    lots = lots.loc[~lots["is_open"].astype(bool), ["item_id", "at", "qty"]]
+    lots = lots.loc[lots["ended"] == lots["steps"], ["item_id", "at", "qty"]]
     needs = component_needs(problem, schedule)
     taken = pd.DataFrame({"item_id": needs["item_id"], "at": needs["at"], "qty": -needs["qty"]})
     sold = schedule.promises[schedule.promises["promised_at"].notna()]

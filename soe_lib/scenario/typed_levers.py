@@ -45,6 +45,8 @@ class RushOrder:
         Which place it takes: a word of :data:`RUSH_POLICIES`.
     lots
         Work orders that are made for it beyond what is planned, as (item, quantity).
+    break_fence
+        Whether its work may begin inside the frozen zone; that is priced and needs an approver.
     """
 
     order_id: str
@@ -56,6 +58,7 @@ class RushOrder:
     unit_margin: float
     policy: str = "cheapest"
     lots: tuple[tuple[str, float], ...] = ()
+    break_fence: bool = False
 
     def __post_init__(self) -> None:
         _named("order", self.order_id)
@@ -87,6 +90,8 @@ class RushOrder:
         wanted = f"{self.qty:g} wanted on {self.wanted_date:%a %d %b}"
         made = ", ".join(f"{qty:g} of {item}" for item, qty in self.lots)
         text = f"{wanted}; made for it: {made or 'nothing, stock and planned work reach'}"
+        if self.break_fence:
+            text = f"{text}; it may begin inside the frozen zone"
         return ("rush order", "order", self.order_id, self.item_id, "no order", text, 0.0, pd.NaT)
 
 

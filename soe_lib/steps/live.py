@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -26,6 +27,7 @@ from soe_lib.scenario.levers import TypedLever
 from soe_lib.scenario.result import Result, Start, start_of
 from soe_lib.scenario.result_tables import completed, result_tables
 from soe_lib.scenario.robust import Robustness, robustness
+from soe_lib.scenario.stock import watched_items
 from soe_lib.schedule import Schedule, verify
 from soe_lib.steps.what_if import context_of, scenario_table
 
@@ -57,6 +59,11 @@ class Ground:
     start: Start
     do_nothing: Result
     odds: Robustness | None
+
+    @cached_property
+    def watched(self) -> list[str]:
+        """Items whose stock curve is shown."""
+        return watched_items(self.do_nothing)
 
     def nothing_tables(self) -> dict[str, pd.DataFrame]:
         """Return doing nothing as tables of a run."""
@@ -91,7 +98,8 @@ def compute(
     progress(0.85, "how sure its promises are")
     odds = robustness(result, context)
     progress(0.95, "pressure test")
-    return result_tables((ground.do_nothing, result), context, (ground.odds, odds), only=name)
+    both = (ground.do_nothing, result)
+    return result_tables(both, context, (ground.odds, odds), only=name, watched=ground.watched)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from soe_lib.steps.decision import PREVIEW_TABLES, Pack
 from soe_lib.views.blocks import (
     Block,
     Columns,
+    Folded,
     Grid,
     Headline,
     Live,
@@ -30,6 +31,7 @@ from soe_lib.views.what_moves import CHANGE_WORDS
 from soe_lib.vocabulary import FUNCTIONS
 
 ROWS_PER_FUNCTION = 5
+ROWS_FOLDED = 60
 PREVIEW_ROWS = 5
 
 
@@ -193,11 +195,15 @@ def _commitments(run: Run, pack: Pack) -> list[Block]:
         shown = shown.loc[:, [name for name in shown if _says(shown[name])]]
         found.append(
             Grid(
-                shown,
+                shown.head(ROWS_PER_FUNCTION),
                 title=f"{title}: {len(own):,}, owner {owner}",
                 rows=ROWS_PER_FUNCTION,
             )
         )
+        rest = shown.iloc[ROWS_PER_FUNCTION:]
+        if len(rest):  # whoever signs can read all that is signed
+            more = f"{len(rest):,} more of {title}"
+            found.append(Folded(more, (Grid(rest, rows=ROWS_FOLDED),)))
     found.append(
         Grid(
             pack.commitments.groupby("function", sort=False)

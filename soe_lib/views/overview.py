@@ -34,6 +34,7 @@ from soe_lib.views.facts_of_run import (
 from soe_lib.views.functions import function_pages as function_pages
 from soe_lib.views.overview_tiles import tiles_of
 from soe_lib.views.page import currency_of
+from soe_lib.views.short_words import with_decimals
 
 WORST = 5
 TERMS_SHOWN = 4
@@ -147,7 +148,7 @@ def _worst_orders(run: Run) -> Block:
         "item": worst.get("item_id", pd.Series("", index=worst.index)),
         "due": [day(at, run) for at in worst.get("due_at", [])],
         "projected": [day(at, run) or "never" for at in worst.get("promised_at", [])],
-        "days late": worst.get("tardiness_days", pd.Series(dtype=float)).round(1),
+        "days late": with_decimals(worst.get("tardiness_days", pd.Series(dtype=float))),
         f"cost {currency_of(run)}".strip(): worst["late_cost"].round(0),
     }
     if not is_projected(run):
@@ -157,6 +158,7 @@ def _worst_orders(run: Run) -> Block:
         shown if is_priced else shown.iloc[:, :-1],
         title=f"The {WORST} order lines {what}",
         rows=WORST,
+        right=("days late",),
         if_none="no open order line is late.",
     )
 
@@ -277,4 +279,8 @@ def _kpis(run: Run) -> Strip:
 
 
 def _short(text: str, limit: int = 110) -> str:
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    """Return the beginning of a text, ended after a whole word."""
+    if len(text) <= limit:
+        return text
+    head, space, _ = text[:limit].rpartition(" ")
+    return (head if space else text[: limit - 1]).rstrip(" ,;:") + " …"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from soe_lib.views.blocks import format_number, money
+from soe_lib.views.blocks import money
 
 OTHERS = 3
 """Non-dominated scenarios beside doing nothing and the recommendation."""
@@ -30,6 +31,8 @@ _ROWS = (
     ("num_moves", "Operations that move", False),
     ("num_moves_frozen", "… inside the frozen zone", False),
 )
+_TENTHS = ("tardiness_days", "on_time_pct", "better_pct", "overtime_hours")
+"""Measures of which a tenth is shown, in the row's every figure; others are whole."""
 
 
 def shown_first(scenarios: pd.DataFrame, newest: str = "") -> pd.DataFrame:
@@ -67,7 +70,7 @@ def comparison_html(scenarios: pd.DataFrame, currency: str, newest: str = "") ->
 def _table(rows: pd.DataFrame, currency: str) -> str:
     head = "".join(
         f'<th class="soe-scenario soe-{escape(str(row.status))}">{escape(str(row.title))}'
-        f"<br><small>{escape(str(row.status))}</small></th>"
+        f"<br><small>{escape(_status(row))}</small></th>"
         for row in rows.itertuples()
     )
     body = "".join(
@@ -86,13 +89,20 @@ def _table(rows: pd.DataFrame, currency: str) -> str:
     )
 
 
+def _status(row: Any) -> str:
+    """Return the verdict on a scenario; doing nothing is what the others are held against."""
+    is_first = row.scenario == "do_nothing" and row.status != "recommended"
+    return "baseline" if is_first else str(row.status)
+
+
 def _cell(row: pd.Series, first: pd.Series, name: str, currency: str) -> str:
     value = float(row[name])
     if np.isnan(value):
         return '<td class="soe-num">–</td>'
     if name == "kept_pct":
         return _kept(row, first)
-    text = money(value, currency) if currency else format_number(value)
+    digits = 1 if name in _TENTHS else 0
+    text = money(value, currency) if currency else f"{value:,.{digits}f}"
     delta = value - float(first[name]) if name != "better_pct" else 0.0
     if np.isnan(delta) or abs(delta) < 0.005 or row["scenario"] == first["scenario"]:
         return f'<td class="soe-num">{escape(text)}</td>'
@@ -101,7 +111,7 @@ def _cell(row: pd.Series, first: pd.Series, name: str, currency: str) -> str:
     sign = "+" if delta > 0 else "−"
     return (
         f'<td class="soe-num">{escape(text)}<br><small class="soe-delta-{tone}">{sign}'
-        f"{escape(format_number(abs(delta)))}</small></td>"
+        f"{escape(f'{abs(delta):,.{digits}f}')}</small></td>"
     )
 
 

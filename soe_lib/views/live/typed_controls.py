@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,14 +10,21 @@ import ipywidgets as widgets
 import pandas as pd
 
 from soe_lib.run import Run
-from soe_lib.scenario.levers import Allocation, PremiumFreight, RushOrder, Subcontract, TypedLever
+from soe_lib.scenario.levers import Allocation, TypedLever
 from soe_lib.scenario.orders import open_lines
 from soe_lib.scenario.published import table_or_empty
 from soe_lib.scenario.rush_work import usual_price
 from soe_lib.scenario.typed_levers import ALLOCATION_RULES, RUSH_POLICIES
+from soe_lib.steps.wanted import (
+    FreightWanted,
+    OutsideWanted,
+    RushWanted,
+    premium_freight,
+    rush_order,
+    subcontract,
+)
 
 SOMEBODY_NEW = "somebody new"
-RUSH_NAME = "RUSH"
 DAYS_AHEAD = 7
 """Days after the snapshot that the wanted date shows at first."""
 
@@ -80,6 +88,7 @@ class TypedControls:
             description="Place",
             layout=wide,
         )
+        self.rush_breaks = _box("may begin inside the frozen zone", "soe-rush-break-fence")
         self.rush_item.observe(guard(self._usual), names="value")
         if items:
             self._usual(None)
@@ -93,6 +102,7 @@ class TypedControls:
                 self.rush_price,
                 self.rush_margin,
                 self.rush_policy,
+                self.rush_breaks,
             ]
         )
 
@@ -155,68 +165,36 @@ class TypedControls:
         found: list[TypedLever] = []
         if self.use_rush.value:
             customer = str(self.rush_customer.value)
-            found.append(
-                RushOrder(
-                    self._rush_name(),
-                    str(self.rush_item.value),
-                    float(self.rush_qty.value),
-                    _date(self.rush_date, "the day on which the order is wanted"),
-                    "" if customer == SOMEBODY_NEW else customer,
-                    float(self.rush_price.value),
-                    float(self.rush_margin.value),
-                    str(self.rush_policy.value),
-                )
+            wanted = RushWanted(
+                item=str(self.rush_item.value),
+                qty=float(self.rush_qty.value),
+                wanted_on=_date(self.rush_date, "the day on which the order is wanted"),
+                customer="" if customer == SOMEBODY_NEW else customer,
+                price=float(self.rush_price.value),
+                margin=float(self.rush_margin.value),
+                place=str(self.rush_policy.value),
+                break_fence=bool(self.rush_breaks.value),
             )
+            found.append(rush_order(self.run, wanted))
         if self.rule.value != "priority":
             found.append(Allocation(str(self.rule.value)))
         if self.use_freight.value:
-            found.append(self._freight())
+            freight = FreightWanted(
+                order_line=str(self.freight_line.value),
+                days=float(self.freight_days.value),
+                cost=float(self.freight_cost.value),
+                book_until=_date(self.freight_until, "until when freight is booked"),
+            )
+            found.append(premium_freight(self.run, freight))
         if self.use_outside.value:
-            found.append(self._outside())
+            outside = OutsideWanted(
+                work_order=str(self.outside_work.value),
+                back_on=_date(self.outside_date, "the day on which the goods are back"),
+                cost=float(self.outside_cost.value),
+                ask_until=_date(self.outside_until, "until when the subcontractor is asked"),
+            )
+            found.append(subcontract(self.run, outside))
         return tuple(found)
-
-    def _rush_name(self) -> str:
-        taken = set(table_or_empty(self._tables, "sales_order_line")["order_id"])
-        taken |= {
-            name.rpartition("-")[0] for name in table_or_empty(self._tables, "work_order")["wo_id"]
-        }
-        number = 1
-        while f"{RUSH_NAME}-{number}" in taken:
-            number += 1
-        return f"{RUSH_NAME}-{number}"
-
-    def _freight(self) -> PremiumFreight:
-        order, _, line = str(self.freight_line.value).rpartition("/")
-        lines = open_lines(self._tables)
-        own = lines[(lines["order_id"] == order) & (lines["line_id"] == line)]
-        if own.empty:
-            raise ValueError(f"'{self.freight_line.value}' is no open order line")
-        return PremiumFreight(
-            order,
-            line,
-            str(own["item_id"].iloc[0]),
-            float(self.freight_days.value),
-            float(self.freight_cost.value),
-            self._end_of(_date(self.freight_until, "until when freight is booked")),
-        )
-
-    def _outside(self) -> Subcontract:
-        work = table_or_empty(self._tables, "work_order")
-        own = work[work["wo_id"] == str(self.outside_work.value)]
-        if own.empty:
-            raise ValueError(f"'{self.outside_work.value}' is no work order")
-        return Subcontract(
-            str(own["wo_id"].iloc[0]),
-            str(own["item_id"].iloc[0]),
-            float(own["ordered_qty"].iloc[0]),
-            _date(self.outside_date, "the day on which the goods are back"),
-            float(self.outside_cost.value),
-            self._end_of(_date(self.outside_until, "until when the subcontractor is asked")),
-        )
-
-    def _end_of(self, day: pd.Timestamp) -> pd.Timestamp:
-        zone = self.run.snapshot.site_time_zone
-        return (day + pd.Timedelta(hours=17)).tz_localize(zone).tz_convert("UTC")
 
 
 def _box(label: str, name: str) -> widgets.Checkbox:
@@ -229,7 +207,7 @@ def _day(label: str, day: pd.Timestamp, layout: widgets.Layout) -> widgets.DateP
     return widgets.DatePicker(value=day.date(), description=label, layout=layout)
 
 
-def _date(picker: widgets.DatePicker, what: str) -> pd.Timestamp:
+def _date(picker: widgets.DatePicker, what: str) -> datetime.date:
     if picker.value is None:
         raise ValueError(f"say {what}")
-    return pd.Timestamp(picker.value)
+    return pd.Timestamp(picker.value).date()
