@@ -119,9 +119,7 @@ def _limit_names() -> list[str]:
     return [f"{rule} limit" for rule in SLIP_RULES]
 
 
-def _refit(
-    rows: pd.DataFrame, tables: list[pd.DataFrame], at: pd.Timestamp
-) -> SlipModel | None:
+def _refit(rows: pd.DataFrame, tables: list[pd.DataFrame], at: pd.Timestamp) -> SlipModel | None:
     """Fit on the weeks before ``at`` of promises whose outcome was known at ``at``."""
     if not tables:
         return None

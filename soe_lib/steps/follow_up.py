@@ -16,6 +16,8 @@ from soe_lib.monitoring.kept import KEPT_COLUMNS, commitment_states, kept_senten
 from soe_lib.monitoring.maturity import WEEKS, level_of, maturity, maturity_sentence
 from soe_lib.monitoring.month_plan import MonthPlan, month_plan
 from soe_lib.monitoring.restarts import restarts, restarts_sentence
+from soe_lib.monitoring.slip_rules import SLIP_RULE_COLUMNS
+from soe_lib.monitoring.slip_warning import SLIP_COLUMNS, SlipWarnings, warn_slips
 from soe_lib.monitoring.warning_rules import RULE_COLUMNS
 from soe_lib.run import Run, project_root
 from soe_lib.steps.learning import Lessons, lessons_of
@@ -32,6 +34,8 @@ TABLES = (
     "corrections",
     "warnings",
     "warning_rules",
+    "supplier_warnings",
+    "supplier_rules",
     "month_plan",
     "month_plan_lines",
     "commitment_states",
@@ -56,6 +60,8 @@ class FollowUp:
         Proposals for master data.
     warnings
         Lines that may miss the week, and how good such warnings were.
+    suppliers
+        Open purchase lines that may slip, and how good such warnings were.
     month
         Chances of the month plan and the least change that restores it.
     commitments, drift, restarts
@@ -64,8 +70,8 @@ class FollowUp:
     maturity, maturity_rows
         Criteria with their scores, and the records behind them.
     sentences
-        One sentence for each: ``outcomes``, ``lessons``, ``warnings``, ``month``, ``commitments``,
-        ``drift``, ``restarts``, ``maturity``.
+        One sentence for each: ``outcomes``, ``lessons``, ``warnings``, ``suppliers``, ``month``,
+        ``commitments``, ``drift``, ``restarts``, ``maturity``.
     level
         Level of maturity, 0 to 4.
     """
@@ -73,6 +79,7 @@ class FollowUp:
     outcomes: Outcomes
     lessons: Lessons
     warnings: Warnings
+    suppliers: SlipWarnings
     month: MonthPlan
     commitments: pd.DataFrame
     drift: pd.DataFrame
@@ -110,6 +117,7 @@ def follow_up(run: Run) -> FollowUp:
     outcomes = judge_decisions(run)
     lessons = lessons_of(run)
     warned = warn(facts, run.params.horizon.history_weeks, run.params.kpi.adherence_target_pct)
+    slips = warn_slips(facts)
     month = month_plan(facts)
     commitments, drifted, foreign, drift_said = _since_publication(run, entries)
     divergences = run.read("divergences")
@@ -122,6 +130,7 @@ def follow_up(run: Run) -> FollowUp:
         "outcomes": outcome_sentence(outcomes.decisions, run.snapshot.currency),
         "lessons": lessons.sentence,
         "warnings": warned.sentence,
+        "suppliers": slips.sentence,
         "month": month.sentence,
         "commitments": kept_sentence(commitments),
         "drift": drift_said,
@@ -129,8 +138,8 @@ def follow_up(run: Run) -> FollowUp:
         "maturity": maturity_sentence(scored, len(known)),
     }
     found = FollowUp(
-        outcomes, lessons, warned, month, commitments, drifted, again, scored, evidence,
-        sentences, level_of(scored),
+        outcomes, lessons, warned, slips, month, commitments, drifted, again, scored,
+        evidence, sentences, level_of(scored),
     )  # fmt: skip
     run.write(**_tables(found))
     figures = _facts(run, found, entries, foreign)
@@ -141,6 +150,7 @@ def follow_up(run: Run) -> FollowUp:
             "level": found.level,
             "month_off": month.off,
             "is_forecast_shipped": warned.is_shipped,
+            "supplier_rule": slips.rule,
             "limits": list(outcomes.limits),
             "facts": figures,
         },
@@ -177,6 +187,12 @@ def read_follow_up(run: Run) -> FollowUp:
             bool(words["is_forecast_shipped"]),
             said["warnings"],
         ),
+        suppliers=SlipWarnings(
+            tables["supplier_warnings"],
+            tables["supplier_rules"],
+            str(words["supplier_rule"]),
+            said["suppliers"],
+        ),
         month=MonthPlan(
             tables["month_plan"], tables["month_plan_lines"], said["month"], words["month_off"]
         ),
@@ -200,6 +216,8 @@ def _tables(found: FollowUp) -> dict[str, pd.DataFrame]:
         "corrections": found.lessons.in_force,
         "warnings": found.warnings.lines.reindex(columns=list(WARNING_COLUMNS)),
         "warning_rules": found.warnings.rules.reindex(columns=list(RULE_COLUMNS)),
+        "supplier_warnings": found.suppliers.lines.reindex(columns=list(SLIP_COLUMNS)),
+        "supplier_rules": found.suppliers.rules.reindex(columns=list(SLIP_RULE_COLUMNS)),
         "month_plan": found.month.families,
         "month_plan_lines": found.month.lines,
         "commitment_states": found.commitments,
