@@ -1,0 +1,124 @@
+"""Part of the page of step 5: lines that may miss the week, suppliers that may slip, the month."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from soe_lib.charts import plot_month_plan
+from soe_lib.monitoring.month_plan import WANTED
+from soe_lib.monitoring.slip_rules import FORECAST
+from soe_lib.steps.follow_up import FollowUp
+from soe_lib.views.blocks import Block, Folded, Grid, Note, Picture, Tone
+from soe_lib.views.follow_up_parts import FEW
+
+
+def ahead_part(followed: FollowUp) -> list[Block]:
+    """Return what is coming: the week of each line, purchases that may slip, the month plan."""
+    return [*_weeks(followed), *_suppliers(followed), *_month(followed)]
+
+
+def _weeks(followed: FollowUp) -> list[Block]:
+    warned = followed.warnings
+    lines = warned.lines
+    tones: tuple[Tone, ...] = tuple("bad" if w else "neutral" for w in lines["is_warned"])
+    found: list[Block] = [Note(followed.sentences["warnings"])]
+    if len(lines):
+        found.append(
+            Grid(
+                pd.DataFrame(
+                    {
+                        "line": lines["resource_id"],
+                        "warned": lines["is_warned"].map({True: "yes", False: ""}),
+                        "chance to miss (%)": (100 * lines["p_miss"]).round(0),
+                        "what is expected": lines["sentence"],
+                    }
+                ),
+                title="Will the lines make their week?",
+                table="warnings",
+                rows=FEW,
+                row_tones=tones,
+            )
+        )
+    if len(warned.rules):
+        found.append(
+            Folded(
+                "How good such warnings were in past weeks",
+                (Grid(warned.rules.round(1), table="warning_rules"),),
+            )
+        )
+    return found
+
+
+def _suppliers(followed: FollowUp) -> list[Block]:
+    """The rule that past weeks proved and its warnings; a rule that lost is never shown as one."""
+    slips = followed.suppliers
+    found: list[Block] = [Note(followed.sentences["suppliers"])]
+    if slips.rule:
+        found.append(warned_purchases(slips.lines, slips.rule, FEW))
+    if len(slips.rules):
+        found.append(
+            Folded(
+                "How good warnings of suppliers were in past weeks",
+                (Grid(slips.rules.round(1), table="supplier_rules"),),
+            )
+        )
+    return found
+
+
+def warned_purchases(lines: pd.DataFrame, rule: str, rows: int) -> Grid:
+    """Return the open purchase lines that are warned of; the chance only where it is proven."""
+    own = lines[lines["is_warned"].astype(bool)]
+    shown = pd.DataFrame({"purchase": own["object_id"], "supplier": own["supplier_id"]})
+    if rule == FORECAST:
+        shown["chance to be late (%)"] = (100 * own["p_late"].astype(float)).round(0)
+    shown["what is known"] = own["sentence"]
+    return Grid(
+        shown,
+        title="Open purchases that may come late",
+        table="supplier_warnings",
+        rows=rows,
+        if_none="no open purchase line reaches the limit.",
+    )
+
+
+def _month(followed: FollowUp) -> list[Block]:
+    month = followed.month
+    found: list[Block] = [Note(followed.sentences["month"])]
+    if len(month.families):
+        families = month.families
+        labelled = families.assign(
+            label=families["family_id"] + " " + families["plan_month"].dt.strftime("%b")
+        )
+        if (families["p_met"] < WANTED).any():
+            found.append(Picture(plot_month_plan(labelled, WANTED), table="month_plan"))
+        found += [
+            Folded(
+                "The month plan by family and by line",
+                (
+                    Grid(
+                        families.assign(
+                            p_met=(100 * families["p_met"]).round(0),
+                            p_met_after=(100 * families["p_met_after"]).round(0),
+                        ).rename(columns={"p_met": "sure (%)", "p_met_after": "then (%)"}),
+                        table="month_plan",
+                    ),
+                    Grid(
+                        month.lines.assign(
+                            p_enough=(100 * month.lines["p_enough"]).round(0)
+                        ).rename(
+                            columns={
+                                "hours_p20": "hours, 80 % sure",
+                                "hours_p50": "hours, 50 % sure",
+                                "p_enough": "enough (%)",
+                            }
+                        ),
+                        table="month_plan_lines",
+                    ),
+                    Note(
+                        "What goes up to S&OP is written by `soe escalate` to the outbox; the "
+                        "process owner accepts it with `soe escalate --accept`."
+                    ),
+                ),
+            ),
+        ]
+    return found
