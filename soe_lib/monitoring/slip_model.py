@@ -120,15 +120,15 @@ def _share(
     lean: float,
 ) -> np.ndarray:
     """Return late / not yet come at the stage of each row, shrunk to the prior."""
-    if keys is None:
-        group, own = np.zeros(len(known)), np.zeros(len(rows))
-    else:
+    group: np.ndarray = np.zeros(len(known))
+    own: np.ndarray = np.zeros(len(rows))
+    if keys is not None:
         both = pd.concat([known[keys], rows[keys]])
         code = both.groupby(keys, sort=False).ngroup().to_numpy(float)
         group, own = code[: len(known)], code[len(known) :]
     # one ascending list: the group's number decides first, the delay within it
     scale = 1e6
-    place = group * scale + np.clip(known["delay_days"].to_numpy(float), -4e5, 4e5)
+    place: np.ndarray = group * scale + np.clip(known["delay_days"].to_numpy(float), -4e5, 4e5)
     order = np.argsort(place, kind="stable")
     place, total = place[order], np.concatenate([[0.0], np.cumsum(weight[order])])
     end = np.searchsorted(place, own * scale + 4.5e5)

@@ -23,8 +23,10 @@ PLAIN_MOVED = "days the promise was moved"
 FORECAST = "forecast"
 SLIP_RULES = (PLAIN_SHARE, PLAIN_MOVED, FORECAST)
 LEAST_OUTCOMES = 30
-"""Known outcomes before the first week is judged."""
+"""Known outcomes before the first week is judged; ``LEAST_SLIPS`` of them must be slips."""
 REFIT_WEEKS = 4
+SAVING_WEEKS = 8
+"""False alarms beyond the budget are saved again over so many weeks."""
 SLIP_RULE_COLUMNS = (
     "rule",
     "num_weeks",
@@ -37,6 +39,7 @@ SLIP_RULE_COLUMNS = (
     "recall_hi_pct",
     "precision_pct",
     "false_alarm_pct",
+    "false_alarm_lo_pct",
     "budget_pct",
     "median_warning_days",
 )
@@ -51,7 +54,7 @@ class Walk:
     ----------
     scores
         ``place`` (row of ``promises``), ``at``, one column per rule of :data:`SLIP_RULES`, and
-        ``<rule> limit``; limits are infinite before :data:`LEAST_OUTCOMES` outcomes were known.
+        ``<rule> limit``; limits are infinite before enough outcomes were known.
     now
         The same at the last instant, whose outcomes nobody knows yet.
     """
@@ -81,6 +84,7 @@ def walk(
     scored: list[pd.DataFrame] = []
     tables: list[pd.DataFrame] = []
     top = np.full((len(rows), len(SLIP_RULES)), -np.inf)
+    spent = _Spent(budget, np.zeros(len(rows), bool), np.zeros(top.shape, bool))
     model: SlipModel | None = None
     fitted = -REFIT_WEEKS
     for number, at in enumerate(instants):
@@ -102,10 +106,14 @@ def walk(
                 FORECAST: chance_of(model, table),
             }
         )
-        limits = limits_at(rows, top, at, budget)
+        is_kept = (rows["known_at"] <= at).to_numpy() & ~rows["is_late"].to_numpy(bool)
+        limits = limits_at(rows, top, at, spent.left(is_kept))
         places = own["place"].to_numpy()
-        top[places] = np.maximum(top[places], found[list(SLIP_RULES)].to_numpy(float))
-        scored.append(found.assign(**{f"{rule} limit": limits[rule] for rule in SLIP_RULES}))
+        scores = found[list(SLIP_RULES)].to_numpy(float)
+        top[places] = np.maximum(top[places], scores)
+        if np.isfinite(limits).all():
+            spent.add(places, scores >= limits)
+        scored.append(found.assign(**dict(zip(_limit_names(), limits, strict=True))))
         tables.append(table.assign(place=own["place"].to_numpy()))
     if not scored:
         none = pd.DataFrame(columns=["place", "at", *SLIP_RULES, *_limit_names()])
@@ -132,8 +140,8 @@ def _refit(rows: pd.DataFrame, tables: list[pd.DataFrame], at: pd.Timestamp) -> 
 
 
 def limits_at(
-    rows: pd.DataFrame, top: np.ndarray, at: pd.Timestamp, budget: float
-) -> dict[str, float]:
+    rows: pd.DataFrame, top: np.ndarray, at: pd.Timestamp, budgets: np.ndarray
+) -> np.ndarray:
     """
     Return each rule's limit from the promises whose outcome was known at an instant.
 
@@ -143,14 +151,42 @@ def limits_at(
         All promises.
     top
         Highest score of each promise (rows) by each rule (columns) so far; minus infinity = none.
-    at, budget
-        The instant, and the declared share of kept promises that may be warned of.
+    at
+        The instant.
+    budgets
+        Share of kept promises that each rule may warn of.
     """
     known = np.isfinite(top[:, 0]) & (rows["known_at"] <= at).to_numpy()
     kept = known & ~rows["is_late"].to_numpy(bool)
-    if known.sum() < LEAST_OUTCOMES or not kept.any():
-        return dict.fromkeys(SLIP_RULES, float("inf"))
-    return {rule: lowest_limit(top[kept, k], budget) for k, rule in enumerate(SLIP_RULES)}
+    # those that are kept are known first: without slips among them a limit would be too low
+    if known.sum() < LEAST_OUTCOMES or (known & ~kept).sum() < LEAST_SLIPS or not kept.any():
+        return np.full(len(SLIP_RULES), np.inf)
+    return np.array([lowest_limit(top[kept, k], share) for k, share in enumerate(budgets)])
+
+
+@dataclass
+class _Spent:
+    """False alarms so far: what a rule raised too many it saves in the next weeks."""
+
+    budget: float
+    is_judged: np.ndarray
+    is_warned: np.ndarray
+    num_weeks: int = 0
+
+    def left(self, is_kept: np.ndarray) -> np.ndarray:
+        """Return the share that each rule may use now, of promises known to be kept."""
+        own = self.is_judged & is_kept
+        if not own.any():
+            return np.full(len(SLIP_RULES), self.budget)
+        over = self.is_warned[own].sum(axis=0) - self.budget * own.sum()
+        coming = SAVING_WEEKS * own.sum() / self.num_weeks
+        return np.clip(self.budget - over / coming, 0.0, self.budget)
+
+    def add(self, places: np.ndarray, is_warned: np.ndarray) -> None:
+        """Take a judged week in."""
+        self.num_weeks += 1
+        self.is_judged[places] = True
+        self.is_warned[places] |= is_warned
 
 
 def judge_slips(
@@ -195,6 +231,7 @@ def judge_slips(
                 100 * high,
                 100 * hits / warned.sum() if warned.any() else np.nan,
                 100 * wrong / good if good else np.nan,
+                100 * wilson(wrong, good)[0],
                 100 * budget,
                 float(np.median(days)) if len(days) else np.nan,
             )
@@ -204,17 +241,13 @@ def judge_slips(
 
 def rule_that_warns(rules: pd.DataFrame) -> str:
     """
-    Return the rule that may warn; empty where too few promises slipped to tell.
+    Return the rule that may warn; empty where none is proven.
 
-    The forecast warns only where it found more slips than the better plain rule, with false alarms
-    inside the declared share, or not more of them than that rule raised.
+    Of the rules that found a slip and whose false alarms are not above the declared share by more
+    than chance (lower bound of Wilson's interval), the one that found most; a plain one where the
+    forecast did not find more. None where fewer than ``LEAST_SLIPS`` slips can be judged.
     """
     if rules.empty or rules["num_late"].iloc[0] < LEAST_SLIPS:
         return ""
-    own = rules.set_index("rule")
-    plain = own.loc[[PLAIN_SHARE, PLAIN_MOVED]]
-    inside = plain[plain["false_alarm_pct"] <= plain["budget_pct"] + 1e-9]
-    best = str((inside if len(inside) else plain)["num_hits"].idxmax())
-    ours, other = own.loc[FORECAST], own.loc[best]
-    is_kept = ours["false_alarm_pct"] <= max(ours["budget_pct"], other["false_alarm_pct"]) + 1e-9
-    return FORECAST if is_kept and ours["num_hits"] > other["num_hits"] else best
+    own = rules[(rules["num_hits"] > 0) & (rules["false_alarm_lo_pct"] <= rules["budget_pct"])]
+    return str(own.set_index("rule")["num_hits"].idxmax()) if len(own) else ""

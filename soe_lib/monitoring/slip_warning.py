@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +14,9 @@ from soe_lib.monitoring.slip_history import outcomes, promises
 from soe_lib.monitoring.slip_model import LEAST_SLIPS
 from soe_lib.monitoring.slip_rules import (
     FORECAST,
-    LEAST_OUTCOMES,
     PLAIN_MOVED,
     PLAIN_SHARE,
     SLIP_RULE_COLUMNS,
-    SLIP_RULES,
     judge_slips,
     rule_that_warns,
     walk,
@@ -88,26 +88,38 @@ def warn_slips(facts: Facts, *, most_weeks: int = MOST_WEEKS) -> SlipWarnings:
     rule = rule_that_warns(rules)
     lines = _lines(facts, rows, walked.now, rule)
     count = int(lines["is_warned"].sum())
-    said = slip_sentence(rules, rule)
+    said = slip_sentence(rules, rule, rows[rows["known_at"] <= facts.as_of])
     if rule:
         said = f"{count} of {len(lines)} open purchase lines are warned of. " + said
     return SlipWarnings(lines, rules, rule, said)
 
 
-def slip_sentence(rules: pd.DataFrame, rule: str) -> str:
-    """Say which rule warns of suppliers, and how it and its rivals did."""
-    if rules.empty:
+def slip_sentence(rules: pd.DataFrame, rule: str, known: pd.DataFrame) -> str:
+    """
+    Say which rule warns of suppliers, and how it and its rivals did.
+
+    Parameters
+    ----------
+    rules, rule
+        Result of ``judge_slips`` and ``rule_that_warns``.
+    known
+        Promises whose outcome is known, with ``is_late``.
+    """
+    judged = int(rules["num_late"].iloc[0]) if len(rules) else 0
+    if judged < LEAST_SLIPS:
         return (
-            "Suppliers are not warned of ahead of time yet: the history is too short, "
-            f"{LEAST_OUTCOMES} promises with a known outcome are needed."
+            "Suppliers are not warned of ahead of time, the history is too short: "
+            f"{int(known['is_late'].sum()) or 'none'} of {len(known):,} past promises slipped, "
+            f"{judged or 'none'} of them in weeks that can be judged. With fewer than "
+            f"{LEAST_SLIPS} to learn from and as many to judge by, no rule can be proven."
+        )
+    if not rule:
+        return (
+            f"Suppliers are not warned of ahead of time: of {judged} slips no rule found one "
+            f"without more false alarms than declared ({rules['budget_pct'].iloc[0]:.0f} %)."
         )
     own = rules.set_index("rule")
     count, late = (int(own[name].iloc[0]) for name in ("num_promises", "num_late"))
-    if not rule:
-        return (
-            f"Suppliers are not warned of ahead of time: only {late} of {count:,} past promises "
-            f"slipped, and with fewer than {LEAST_SLIPS} no rule can be proven."
-        )
     words = {FORECAST: "the forecast", PLAIN_SHARE: "the supplier's share of late deliveries",
              PLAIN_MOVED: "the days by which a promise was moved"}  # fmt: skip
 
@@ -121,7 +133,7 @@ def slip_sentence(rules: pd.DataFrame, rule: str) -> str:
     name = words[rule]
     first = name[:1].upper() + name[1:] + " warns"
     why = "" if rule == FORECAST else ", because the forecast did not beat it"
-    ahead = own.loc[rule, "median_warning_days"]
+    ahead = own["median_warning_days"].loc[[rule]].iloc[0]
     others = ", ".join(told(other) for other in (FORECAST, PLAIN_SHARE, PLAIN_MOVED))
     return (
         f"{first}{why}: of {late} slips among {count:,} past promises {others} (declared: "
@@ -143,23 +155,7 @@ def _lines(facts: Facts, rows: pd.DataFrame, now: pd.DataFrame, rule: str) -> pd
         moved_days=now[PLAIN_MOVED].astype(float),
         is_warned=(now[rule] >= now[f"{rule} limit"]) if rule else False,
     )
-    table["sentence"] = [
-        f"{o}: {q:,.0f} of {i} from {s}, promised for {d:%d %b}"
-        + (f", will be late with {100 * p:.0f} % probability" if rule == FORECAST else "")
-        + f"; {share:.0f} % of the supplier's past promises slipped"
-        + (f", this one was moved by {moved:+.0f} days" if moved else "")
-        for o, q, i, s, d, p, share, moved in zip(
-            table["object_id"],
-            table["ordered_qty"],
-            table["item_id"],
-            table["supplier_id"],
-            table["promised_date"],
-            table["p_late"],
-            table["late_share_pct"],
-            table["moved_days"],
-            strict=True,
-        )
-    ]
+    table["sentence"] = [_said(row, rule) for row in table.to_dict("records")]
     table["score"] = now[rule].astype(float) if rule else 0.0
     order = table.sort_values(
         ["is_warned", "score", "promised_date", "object_id"],
@@ -169,6 +165,19 @@ def _lines(facts: Facts, rows: pd.DataFrame, now: pd.DataFrame, rule: str) -> pd
     return order[list(SLIP_COLUMNS)].reset_index(drop=True)
 
 
+def _said(row: dict[Hashable, Any], rule: str) -> str:
+    said = (
+        f"{row['object_id']}: {row['ordered_qty']:,.0f} of {row['item_id']} from "
+        f"{row['supplier_id']}, promised for {row['promised_date'].strftime('%d %b')}"
+    )
+    if rule == FORECAST:
+        said += f", will be late with {100 * row['p_late']:.0f} % probability"
+    said += f"; {row['late_share_pct']:.0f} % of the supplier's past promises slipped"
+    return said + (
+        f", this one was moved by {row['moved_days']:+.0f} days" if row["moved_days"] else ""
+    )
+
+
 def _silent(sentence: str) -> SlipWarnings:
     return SlipWarnings(
         pd.DataFrame(columns=list(SLIP_COLUMNS)),
@@ -176,6 +185,3 @@ def _silent(sentence: str) -> SlipWarnings:
         "",
         sentence,
     )
-
-
-__all__ = ["SLIP_COLUMNS", "SLIP_RULES", "SlipWarnings", "slip_sentence", "warn_slips"]

@@ -27,7 +27,11 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
             "proposal": found["proposal_id"],
             "what would change": found["sentence"],
             "for": in_plain_words(found["owner_role"]),
-            "hidden a week": found["money_per_week"].round(0),
+            "hidden a week": found["money_per_week"].round(2),
+            "in the horizon": [
+                f"{effect:+,.1f} {unit}"
+                for effect, unit in zip(found["effect"], found["effect_unit"], strict=True)
+            ],
             "error before": found["error_before"],
             "error after": found["error_after"],
         }
@@ -39,13 +43,27 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
 
         return LearningPanel(run).widget
 
+    count = run.params.monitoring.proposals_shown
+    more = shown.iloc[count:].reset_index(drop=True)
+    title = "Values of master data that the history contradicts"
     return [
         Grid(
-            shown,
-            title="Values of master data that the history contradicts",
+            shown.head(count),
+            title=title + (f": the {count} worth most" if len(more) else ""),
             table="proposals",
-            rows=FEW,
+            rows=count,
             if_none=followed.sentences["lessons"],
+            right=("in the horizon",),
+        ),
+        *(
+            [
+                Folded(
+                    f"And {len(more)} more, each worth less",
+                    (Grid(more, table="proposals", rows=len(more), right=("in the horizon",)),),
+                )
+            ]
+            if len(more)
+            else []
         ),
         Live(build, how if len(found) or len(in_force) else ""),
         Folded(
