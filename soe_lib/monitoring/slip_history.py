@@ -87,9 +87,9 @@ def _lines(facts: Facts) -> pd.DataFrame:
     complete = full.groupby("number")["received_at"].min()
     ended = pairs.groupby("number")["received_at"].max()
     is_open = lines["status"] == "open"
-    lines["received_at"] = lines["number"].map(complete)
-    closed = lines["number"].map(ended).where(~is_open)
-    lines["received_at"] = lines["received_at"].fillna(closed).astype("datetime64[us, UTC]")
+    came_at = complete.reindex(lines["number"]).reset_index(drop=True)
+    closed_at = ended.reindex(lines["number"]).reset_index(drop=True).where(~is_open)
+    lines["received_at"] = came_at.where(came_at.notna(), closed_at).astype("datetime64[us, UTC]")
     lines["is_open"] = is_open & lines["received_at"].isna()
     # a line that is closed and never came was taken back: it says nothing of the supplier
     return lines[is_open | lines["received_at"].notna()]

@@ -10,7 +10,8 @@ import pandas as pd
 
 from soe_lib.decision.governance import Governance
 from soe_lib.ledger import Ledger
-from soe_lib.monitoring.month_plan import WANTED, packet
+from soe_lib.monitoring.month_chances import WANTED
+from soe_lib.monitoring.month_plan import packet
 from soe_lib.publish.files import harmless
 from soe_lib.run import Run
 from soe_lib.steps.desk import Desk, DeskError

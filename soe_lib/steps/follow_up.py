@@ -38,6 +38,7 @@ TABLES = (
     "supplier_rules",
     "month_plan",
     "month_plan_lines",
+    "month_plan_components",
     "commitment_states",
     "drift",
     "restarts",
@@ -194,7 +195,11 @@ def read_follow_up(run: Run) -> FollowUp:
             said["suppliers"],
         ),
         month=MonthPlan(
-            tables["month_plan"], tables["month_plan_lines"], said["month"], words["month_off"]
+            tables["month_plan"],
+            tables["month_plan_lines"],
+            tables["month_plan_components"],
+            said["month"],
+            words["month_off"],
         ),
         commitments=tables["commitment_states"],
         drift=tables["drift"],
@@ -220,6 +225,7 @@ def _tables(found: FollowUp) -> dict[str, pd.DataFrame]:
         "supplier_rules": found.suppliers.rules.reindex(columns=list(SLIP_RULE_COLUMNS)),
         "month_plan": found.month.families,
         "month_plan_lines": found.month.lines,
+        "month_plan_components": found.month.components,
         "commitment_states": found.commitments,
         "drift": found.drift,
         "restarts": found.restarts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from soe_lib.charts import plot_month_plan
-from soe_lib.monitoring.month_plan import WANTED
+from soe_lib.monitoring.month_chances import WANTED
 from soe_lib.monitoring.slip_rules import FORECAST
 from soe_lib.steps.follow_up import FollowUp
 from soe_lib.views.blocks import Block, Folded, Grid, Note, Picture, Tone
