@@ -8,6 +8,7 @@ import pandas as pd
 from soe_lib.divergence.facts import Facts, facts_of
 from soe_lib.monitoring.attainment import week_days
 from soe_lib.monitoring.month_chances import WANTED
+from soe_lib.monitoring.month_kept import judge_months, kept_months_sentence
 from soe_lib.monitoring.month_plan import month_plan, packet
 from soe_lib.monitoring.warning_rules import beats, judge_rules, rules_sentence
 from soe_lib.params import Params
@@ -153,6 +154,32 @@ def test_what_comes_or_can_be_bought_in_time_does_not_limit() -> None:
     assert sure(due="2026-11-20") == 1.0
     assert sure(due="2026-12-02") == 0.0
     assert sure(lead_days=7.0) == 1.0
+
+
+def test_chances_of_months_that_have_ended_are_judged() -> None:
+    """Tests what was forecast of October against what was made, and that November waits."""
+    facts = _plant(700.0, 500.0)
+    rows = [
+        ("W40", "A", "2026-10-01", 300.0, 0.9),
+        ("W40", "B", "2026-10-01", 900.0, 0.3),
+        ("W45", "A", "2026-11-01", 700.0, 1.0),
+        ("W30", "A", "2026-07-01", 1.0, 1.0),
+    ]
+    forecasts = pd.DataFrame(rows, columns=["cycle_id", "family_id", "plan_month", "planned_qty",
+                                            "p_met"])  # fmt: skip
+    forecasts["plan_month"] = pd.to_datetime(forecasts["plan_month"])
+    early = facts.tables["work_order_progress_event"].assign(wo_id="W00", event_id="old")
+    early = early.head(1).assign(event_at=pd.Timestamp("2026-09-30T08:00Z"))
+    events = pd.concat([early, facts.tables["work_order_progress_event"]], ignore_index=True)
+    facts = facts_of({**facts.tables, "work_order_progress_event": events}, AS_OF, Params())
+    judged = judge_months(forecasts, facts).set_index("family_id")
+    assert judged["cycle_id"].tolist() == ["W40", "W40"], "July is too old, November still runs"
+    assert judged["made_qty"].to_dict() == {"A": 400.0, "B": 400.0}
+    assert judged["is_met"].to_dict() == {"A": True, "B": False}
+    said = kept_months_sentence(judged)
+    assert "met in 1; they had expected 1.2" in said
+    assert "met in 1 of 1" in said
+    assert "cannot be said yet" in kept_months_sentence(judged.head(0))
 
 
 def test_a_feed_without_a_plan_says_so() -> None:

@@ -14,6 +14,7 @@ from soe_lib.monitoring.attainment import WARNING_COLUMNS, Warnings, warn
 from soe_lib.monitoring.drift import DRIFT_COLUMNS, drift, drift_sentence, foreign_versions
 from soe_lib.monitoring.kept import KEPT_COLUMNS, commitment_states, kept_sentence
 from soe_lib.monitoring.maturity import WEEKS, level_of, maturity, maturity_sentence
+from soe_lib.monitoring.month_kept import judge_months, kept_months_sentence
 from soe_lib.monitoring.month_plan import MonthPlan, month_plan
 from soe_lib.monitoring.restarts import restarts, restarts_sentence
 from soe_lib.monitoring.slip_rules import SLIP_RULE_COLUMNS
@@ -23,7 +24,14 @@ from soe_lib.run import Run, project_root
 from soe_lib.steps.learning import Lessons, lessons_of
 from soe_lib.steps.live import live_run
 from soe_lib.steps.outcome import Outcomes, judge_decisions, outcome_sentence, run_of
-from soe_lib.steps.records import WORDS, facts_of_runs, last_weeks, ledger_of, of_source
+from soe_lib.steps.records import (
+    WORDS,
+    facts_of_runs,
+    last_weeks,
+    ledger_of,
+    month_forecasts,
+    of_source,
+)
 
 TABLES = (
     "outcome_decisions",
@@ -39,6 +47,7 @@ TABLES = (
     "month_plan",
     "month_plan_lines",
     "month_plan_components",
+    "month_plan_kept",
     "commitment_states",
     "drift",
     "restarts",
@@ -65,6 +74,8 @@ class FollowUp:
         Open purchase lines that may slip, and how good such warnings were.
     month
         Chances of the month plan and the least change that restores it.
+    months
+        What earlier cycles said of months that have ended, and what came of it.
     commitments, drift, restarts
         Commitments and how they stand; facts that APS, ERP and MES no longer hold as published;
         variances that start the five steps again.
@@ -72,7 +83,7 @@ class FollowUp:
         Criteria with their scores, and the records behind them.
     sentences
         One sentence for each: ``outcomes``, ``lessons``, ``warnings``, ``suppliers``, ``month``,
-        ``commitments``, ``drift``, ``restarts``, ``maturity``.
+        ``months``, ``commitments``, ``drift``, ``restarts``, ``maturity``.
     level
         Level of maturity, 0 to 4.
     """
@@ -82,6 +93,7 @@ class FollowUp:
     warnings: Warnings
     suppliers: SlipWarnings
     month: MonthPlan
+    months: pd.DataFrame
     commitments: pd.DataFrame
     drift: pd.DataFrame
     restarts: pd.DataFrame
@@ -120,6 +132,7 @@ def follow_up(run: Run) -> FollowUp:
     warned = warn(facts, run.params.horizon.history_weeks, run.params.kpi.adherence_target_pct)
     slips = warn_slips(facts)
     month = month_plan(facts)
+    months = judge_months(month_forecasts(run), facts)
     commitments, drifted, foreign, drift_said = _since_publication(run, entries)
     divergences = run.read("divergences")
     again = restarts(divergences, entries, run.cycle_id, run.source_name)
@@ -133,13 +146,14 @@ def follow_up(run: Run) -> FollowUp:
         "warnings": warned.sentence,
         "suppliers": slips.sentence,
         "month": month.sentence,
+        "months": kept_months_sentence(months),
         "commitments": kept_sentence(commitments),
         "drift": drift_said,
         "restarts": restarts_sentence(again),
         "maturity": maturity_sentence(scored, len(known)),
     }
     found = FollowUp(
-        outcomes, lessons, warned, slips, month, commitments, drifted, again, scored,
+        outcomes, lessons, warned, slips, month, months, commitments, drifted, again, scored,
         evidence, sentences, level_of(scored),
     )  # fmt: skip
     run.write(**_tables(found))
@@ -201,6 +215,7 @@ def read_follow_up(run: Run) -> FollowUp:
             said["month"],
             words["month_off"],
         ),
+        months=tables["month_plan_kept"],
         commitments=tables["commitment_states"],
         drift=tables["drift"],
         restarts=tables["restarts"],
@@ -226,6 +241,7 @@ def _tables(found: FollowUp) -> dict[str, pd.DataFrame]:
         "month_plan": found.month.families,
         "month_plan_lines": found.month.lines,
         "month_plan_components": found.month.components,
+        "month_plan_kept": found.months,
         "commitment_states": found.commitments,
         "drift": found.drift,
         "restarts": found.restarts,

@@ -93,26 +93,24 @@ def _month(followed: FollowUp) -> list[Block]:
             found.append(Picture(plot_month_plan(labelled, WANTED), table="month_plan"))
         found += [
             Folded(
-                "The month plan by family and by line",
+                "The month plan by family, by line and by component",
                 (
+                    Grid(_in_percent(families), title="Families", table="month_plan"),
+                    Grid(_in_percent(month.lines), title="Lines", table="month_plan_lines"),
                     Grid(
-                        families.assign(
-                            p_met=(100 * families["p_met"]).round(0),
-                            p_met_after=(100 * families["p_met_after"]).round(0),
-                        ).rename(columns={"p_met": "sure (%)", "p_met_after": "then (%)"}),
-                        table="month_plan",
+                        _in_percent(month.components),
+                        title="Components that can no longer be bought in time",
+                        table="month_plan_components",
+                        rows=20,
+                        if_none="none: everything that the month needs can still be ordered.",
                     ),
+                    Note(followed.sentences["months"]),
                     Grid(
-                        month.lines.assign(
-                            p_enough=(100 * month.lines["p_enough"]).round(0)
-                        ).rename(
-                            columns={
-                                "hours_p20": "hours, 80 % sure",
-                                "hours_p50": "hours, 50 % sure",
-                                "p_enough": "enough (%)",
-                            }
-                        ),
-                        table="month_plan_lines",
+                        followed.months.round(2),
+                        title="Chances of earlier cycles, and what came of them",
+                        table="month_plan_kept",
+                        rows=20,
+                        if_none="no month that was judged has ended yet.",
                     ),
                     Note(
                         "What goes up to S&OP is written by `soe escalate` to the outbox; the "
@@ -122,3 +120,25 @@ def _month(followed: FollowUp) -> list[Block]:
             ),
         ]
     return found
+
+
+_CHANCES = {
+    "p_met": "sure (%)",
+    "p_met_after": "then (%)",
+    "p_lines": "enough hours (%)",
+    "p_material": "enough material (%)",
+    "p_enough": "enough (%)",
+}
+_WORDS = {
+    "hours_p20": "hours, 80 % sure",
+    "hours_p50": "hours, 50 % sure",
+    "qty_p20": "there in time, 80 % sure",
+    "qty_p50": "there in time, 50 % sure",
+    "orderable_until": "had to be ordered by",
+}
+
+
+def _in_percent(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with chances in percent, columns named for people."""
+    parts = {name: (100 * rows[name].astype(float)).round(0) for name in _CHANCES if name in rows}
+    return rows.assign(**parts).rename(columns={**_CHANCES, **_WORDS})
