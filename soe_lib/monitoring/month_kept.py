@@ -60,7 +60,7 @@ def kept_months_sentence(judged: pd.DataFrame) -> str:
     if judged.empty:
         return (
             "How right such chances were cannot be said yet: no month that an earlier cycle judged "
-            "has ended in the records of this workspace."
+            "has ended and is covered by the reports of the shop floor from its first day."
         )
     expected = float(judged["p_met"].sum())
     sure = judged[judged["p_met"] >= 0.8]

@@ -182,8 +182,8 @@ def _of_month(
             "p_lines": chances(need, left, total),
             "p_material": chances(parts.need, left, supply),
             "p_met": before,
-            "change_qty": -taken,
-            "change_pct": -100 * taken / plan["planned_qty"].clip(lower=1e-9),
+            "change_qty": 0.0 - taken,
+            "change_pct": 0.0 - 100 * taken / plan["planned_qty"].clip(lower=1e-9),
             "p_met_after": chances(both, left - taken, have),
         }
     )

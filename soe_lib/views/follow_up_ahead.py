@@ -43,7 +43,7 @@ def _weeks(followed: FollowUp) -> list[Block]:
         found.append(
             Folded(
                 "How good such warnings were in past weeks",
-                (Grid(warned.rules.round(1), table="warning_rules"),),
+                (Grid(_named_rules(warned.rules), table="warning_rules"),),
             )
         )
     return found
@@ -59,7 +59,7 @@ def _suppliers(followed: FollowUp) -> list[Block]:
         found.append(
             Folded(
                 "How good warnings of suppliers were in past weeks",
-                (Grid(slips.rules.round(1), table="supplier_rules"),),
+                (Grid(_named_rules(slips.rules), table="supplier_rules"),),
             )
         )
     return found
@@ -106,15 +106,15 @@ def _month(followed: FollowUp) -> list[Block]:
                     ),
                     Note(followed.sentences["months"]),
                     Grid(
-                        followed.months.round(2),
+                        _in_percent(followed.months.round(3)),
                         title="Chances of earlier cycles, and what came of them",
                         table="month_plan_kept",
                         rows=20,
                         if_none="no month that was judged has ended yet.",
                     ),
                     Note(
-                        "What goes up to S&OP is written by `soe escalate` to the outbox; the "
-                        "process owner accepts it with `soe escalate --accept`."
+                        "What goes up to S&OP is written by soe escalate to the outbox; the "
+                        "process owner accepts it with soe escalate --accept."
                     ),
                 ),
             ),
@@ -135,7 +135,49 @@ _WORDS = {
     "qty_p20": "there in time, 80 % sure",
     "qty_p50": "there in time, 50 % sure",
     "orderable_until": "had to be ordered by",
+    "family_id": "family",
+    "plan_month": "month",
+    "resource_id": "lines",
+    "item_id": "component",
+    "planned_qty": "planned",
+    "done_qty": "made",
+    "remaining_qty": "still to make",
+    "bottleneck": "tightest line",
+    "component": "scarce component",
+    "change_qty": "change",
+    "change_pct": "change (%)",
+    "required_hours": "hours needed",
+    "required_qty": "needed",
+    "stock_qty": "in stock",
+    "on_order_qty": "on order",
+    "num_weeks": "weeks learned from",
+    "cycle_id": "said in",
+    "made_qty": "made",
+    "attainment_pct": "made (% of plan)",
+    "is_met": "met",
 }
+_RULES = {
+    "num_weeks": "weeks",
+    "num_line_weeks": "lines × weeks",
+    "num_promises": "promises",
+    "num_missed": "missed",
+    "num_late": "slipped",
+    "num_warned": "warned of",
+    "num_hits": "rightly",
+    "recall_pct": "found (%)",
+    "recall_lo_pct": "at least (%)",
+    "recall_hi_pct": "at most (%)",
+    "precision_pct": "right warnings (%)",
+    "false_alarm_pct": "false alarms (%)",
+    "budget_pct": "declared (%)",
+    "median_warning_days": "days ahead, median",
+}
+
+
+def _named_rules(rules: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures of rules under words that people use."""
+    named = [name for name in rules if name == "rule" or name in _RULES]
+    return rules[named].round(1).rename(columns=_RULES)
 
 
 def _in_percent(rows: pd.DataFrame) -> pd.DataFrame:

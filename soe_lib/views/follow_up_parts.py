@@ -77,7 +77,7 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
                     if_none="none: planning uses the source's own values.",
                 ),
                 Grid(
-                    followed.lessons.units.sort_values("is_proposed", ascending=False).round(3),
+                    _looked_at(followed.lessons.units),
                     title="Looked at",
                     table="learning_units",
                     rows=30,
@@ -86,6 +86,28 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
             ),
         ),
     ]
+
+
+_LOOKED_AT = {
+    "kind": "what",
+    "unit": "of",
+    "n": "outcomes",
+    "num_weeks": "weeks",
+    "deviation": "deviates by",
+    "low": "at least",
+    "high": "at most",
+    "num_tested": "tested on",
+    "error_before": "error before",
+    "error_after": "error after",
+    "is_proposed": "proposed",
+}
+
+
+def _looked_at(units: pd.DataFrame) -> pd.DataFrame:
+    """Return every value that was looked at, the proposed ones first, under words for people."""
+    rows = units.sort_values("is_proposed", ascending=False, kind="stable").round(3)
+    rows = rows.assign(kind=in_plain_words(rows["kind"])) if "kind" in rows else rows
+    return rows.reindex(columns=list(_LOOKED_AT)).rename(columns=_LOOKED_AT)
 
 
 def maturity_part(followed: FollowUp) -> list[Block]:
