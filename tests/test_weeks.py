@@ -262,6 +262,20 @@ def test_the_page_shows_the_rule_that_won_and_the_proposals_worth_most(
     assert more.title.startswith("And 4 more")
 
 
+def test_learn_lists_every_proposal_worth_most_first(
+    loop: tuple[Workspace, list[Week]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests that `soe learn` alone lists all proposals of a run in the order of their worth."""
+    workspace, _ = loop
+    folder = workspace.runs / "2026-W38" / "demo"
+    assert cli.main(["learn", "--run", str(folder)]) == 0
+    rows = open_run(str(folder)).read("proposals")
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("P-")]
+    assert len(rows) > 0
+    assert [line.split()[0] for line in told] == rows["proposal_id"].tolist()
+    assert rows["money_per_week"].abs().fillna(0.0).is_monotonic_decreasing
+
+
 def test_the_page_shows_what_was_found(loop: tuple[Workspace, list[Week]]) -> None:
     """Tests that the page has its parts, opens with the outcome and names tables that exist."""
     workspace, _ = loop
