@@ -106,7 +106,7 @@ def _month(followed: FollowUp) -> list[Block]:
                     ),
                     Note(followed.sentences["months"]),
                     Grid(
-                        _in_percent(followed.months.round(3)),
+                        _in_percent(followed.months),
                         title="Chances of earlier cycles, and what came of them",
                         table="month_plan_kept",
                         rows=20,
