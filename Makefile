@@ -60,8 +60,8 @@ bench-weeks: $(VENV)/.installed ## twelve unattended weeks of the whole loop, th
 	@folder=$$(mktemp -d) && export SOE_WORKSPACE=$$folder && $(BIN)/soe weeks --weeks 12 && $(BIN)/soe recompute; \
 	  code=$$?; rm -rf $$folder; exit $$code
 
-bench-warnings: $(VENV)/.installed-test ## does the forecast of a missed week beat the plain threshold?
-	$(BIN)/python -m tests.benchmarks.warnings
+bench-warnings: $(VENV)/.installed-test ## do forecasts of missed weeks and late suppliers beat plain thresholds?
+	$(BIN)/python -m tests.benchmarks.warnings --data $${SOE_REAL_DATA:-../shared/data}
 
 FIRST_SEED ?= 900
 SEEDS ?= 30

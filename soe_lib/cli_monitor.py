@@ -34,7 +34,9 @@ def add_commands(add: Add) -> None:
         "--as-known", action="store_true", help="from the newest snapshot, as known at each week"
     )
     learn = add("learn", _learn, "proposals for master data: list, accept, revert, history")
-    learn.add_argument("action", choices=("list", "accept", "revert", "history"))
+    learn.add_argument(
+        "action", nargs="?", default="list", choices=("list", "accept", "revert", "history")
+    )
     learn.add_argument("proposal_id", nargs="?", default="")
     learn.add_argument("--as", dest="person_id", default="", metavar="PERSON")
     learn.add_argument("--run", default="", help="folder of the run; empty = the latest")
@@ -119,7 +121,12 @@ def _learn(arguments: argparse.Namespace) -> int:
     run, desk = open_desk(arguments.run)
     if arguments.action == "list":
         for row in run.read("proposals").to_dict("records"):
-            print(f"{row['proposal_id']}  {row['owner_role']:12} {row['sentence']}")
+            effect = f"{row['effect']:+,.1f} {row['effect_unit']}"
+            money = f"{row['money_per_week']:+,.2f}"
+            print(
+                f"{row['proposal_id']} {row['owner_role']:12} {effect:>18} {money:>10} a week  "
+                f"{row['sentence']}"
+            )
         print(run.words("follow_up")["sentences"]["lessons"])
         return DONE
     if arguments.action == "history":

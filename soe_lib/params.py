@@ -214,6 +214,15 @@ class ScenarioParams(Section):
     """Moves that a lever pulled in the meeting tries, no more than the batch's. [moves]"""
 
 
+class MonitoringParams(Section):
+    """Step 5: how many false alarms warnings may raise, how much is shown at once."""
+
+    false_alarm_pct: float = Field(10.0, ge=1, le=50)
+    """Good weeks of a line, or kept promises of suppliers, that may be warned of. [%]"""
+    proposals_shown: int = Field(10, ge=1, le=200)
+    """Proposals for master data that the page shows; the others are one click away. [rows]"""
+
+
 class Params(Section):
     """All parameters of a cycle."""
 
@@ -241,6 +250,7 @@ class Params(Section):
     money: MoneyParams = MoneyParams()
     impact: ImpactParams = ImpactParams()
     scenario: ScenarioParams = ScenarioParams()
+    monitoring: MonitoringParams = MonitoringParams()
 
 
 def load_params(path: str | Path) -> Params:

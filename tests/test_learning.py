@@ -134,6 +134,30 @@ def test_a_late_supplier_becomes_a_proposal_with_its_changes() -> None:
     assert proposals(punctual, observations(punctual))[0].empty
 
 
+def test_proposals_are_ranked_by_what_they_are_worth() -> None:
+    """Tests that the dearer of two equal mistakes comes first, with its effect in the horizon."""
+    tables = _suppliers(3.0)
+    lines, came = tables["purchase_order_line"], tables["goods_receipt_event"]
+    late = lines["supplier_id"] == "S1"
+    twin = {"po_id": "T" + lines["po_id"]}
+    lines = pd.concat(
+        [lines[late], lines[late].assign(**twin, supplier_id="S0", item_id="C0")],
+        ignore_index=True,
+    )
+    came = pd.concat([came, came.assign(po_id="T" + came["po_id"])], ignore_index=True)
+    both = {**tables, "purchase_order_line": lines, "goods_receipt_event": came}
+    for dear in ("C0", "C1"):
+        cost = np.where(tables["item"]["item_id"] == dear, 50.0, 2.0)
+        facts = facts_of({**both, "item": tables["item"].assign(std_cost=cost)}, AT, Params())
+        found, _ = proposals(facts, observations(facts))
+        assert found["unit"].tolist() == [f"S{dear[1]}", f"S{1 - int(dear[1])}"]
+        money = found["money_per_week"].tolist()
+        assert money[0] == pytest.approx(25 * money[1])
+        assert found["effect_unit"].eq("order-days").all()
+        days = (found["new_value"] - found["old_value"]) * found["uses"]
+        assert found["effect"].tolist() == pytest.approx(days.tolist())
+
+
 def test_accepting_applies_once_reverting_undoes_and_the_source_wins(tmp_path: Path) -> None:
     """Tests accept, revert, their history, and that a value maintained at the source lapses."""
     tables = _suppliers(3.0)

@@ -7,7 +7,9 @@ import pandas as pd
 
 from soe_lib.divergence.facts import Facts, facts_of
 from soe_lib.monitoring.attainment import week_days
-from soe_lib.monitoring.month_plan import WANTED, month_plan, packet
+from soe_lib.monitoring.month_chances import WANTED
+from soe_lib.monitoring.month_kept import judge_months, kept_months_sentence
+from soe_lib.monitoring.month_plan import month_plan, packet
 from soe_lib.monitoring.warning_rules import beats, judge_rules, rules_sentence
 from soe_lib.params import Params
 from tests.week_by_hand import END, MONDAY, planned, ran, typed, week_tables
@@ -98,6 +100,86 @@ def test_the_least_change_takes_the_cheaper_family_and_restores_the_plan() -> No
     assert (hardly.families["p_met"] < WANTED).any(), "half of it does not"
     assert "smallest change" in found.sentence
     assert packet(found, pd.DataFrame())["num_families_in_danger"] == 2
+
+
+def _bought(facts: Facts, *, lead_days: float, stock: float, due: str = "") -> Facts:
+    """Return the plant with a component of which an A takes two; 50 may be on order."""
+    bought = {"item_id": "SCREW", "family_id": "", "uom": "EA", "supply_type": "buy",
+              "supplier_id": "S", "lead_time_days": lead_days}  # fmt: skip
+    items = typed("item", [*facts.tables["item"].to_dict("records"), bought])
+    extra = {
+        "item": items,
+        "bom_component": typed("bom_component", [
+            {"parent_item_id": "A1", "component_item_id": "SCREW", "qty_per": 2.0}]),
+        "inventory_balance": typed("inventory_balance", [
+            {"item_id": "SCREW", "location_id": "W", "balance_at": AS_OF, "on_hand_qty": stock}]),
+    }  # fmt: skip
+    if due:
+        day = pd.Timestamp(due)
+        extra["purchase_order_line"] = typed("purchase_order_line", [
+            {"po_id": "P", "line_id": "1", "supplier_id": "S", "item_id": "SCREW",
+             "ordered_qty": 50.0, "received_qty": 0.0, "required_date": day,
+             "promised_date": day, "first_promised_date": day, "status": "open",
+             "ordered_at": AS_OF - WEEK}])  # fmt: skip
+    return facts_of({**facts.tables, **extra}, AS_OF, Params())
+
+
+def test_a_component_that_nobody_can_buy_in_time_limits_its_family_only() -> None:
+    """Tests a plan that every line can make, of which one component allows a part."""
+    # 500 A are left, they take 1000 screws; 900 are there, an order takes three weeks
+    found = month_plan(_bought(_plant(700.0, 500.0), lead_days=21.0, stock=900.0))
+    by_family = found.families.set_index("family_id")
+    assert by_family["p_lines"].eq(1.0).all(), "no line limits"
+    assert by_family.loc["A", ["p_material", "p_met", "component"]].tolist() == [0, 0, "SCREW"]
+    assert by_family.loc["B", ["p_material", "p_met", "component"]].tolist() == [1, 1, ""]
+    assert "because of component SCREW" in found.sentence
+    assert by_family["change_qty"].to_dict() == {"A": -50.0, "B": 0.0}
+    assert (by_family["p_met_after"] >= WANTED).all()
+    (row,) = found.components.to_dict("records")
+    assert (row["item_id"], row["required_qty"], row["stock_qty"]) == ("SCREW", 1000.0, 900.0)
+    assert row["orderable_until"] == pd.Timestamp("2026-11-08")
+    told = packet(found, pd.DataFrame())
+    assert told["components"][0]["item_id"] == "SCREW"
+
+
+def test_what_comes_or_can_be_bought_in_time_does_not_limit() -> None:
+    """Tests an order that comes in time, one that does not, and a lead time that is short."""
+    plant = _plant(700.0, 500.0)
+
+    def sure(**more: object) -> float:
+        found = month_plan(_bought(plant, **{"lead_days": 21.0, "stock": 950.0, **more}))
+        return float(found.families.set_index("family_id").loc["A", "p_met"])
+
+    assert sure() == 0.0
+    assert sure(due="2026-11-20") == 1.0
+    assert sure(due="2026-12-02") == 0.0
+    assert sure(lead_days=7.0) == 1.0
+
+
+def test_chances_of_months_that_have_ended_are_judged() -> None:
+    """Tests what was forecast of October against what was made, and that November waits."""
+    facts = _plant(700.0, 500.0)
+    rows = [
+        ("W40", "A", "2026-10-01", 300.0, 0.9),
+        ("W40", "B", "2026-10-01", 900.0, 0.3),
+        ("W45", "A", "2026-11-01", 700.0, 1.0),
+        ("W30", "A", "2026-07-01", 1.0, 1.0),
+    ]
+    forecasts = pd.DataFrame(rows, columns=["cycle_id", "family_id", "plan_month", "planned_qty",
+                                            "p_met"])  # fmt: skip
+    forecasts["plan_month"] = pd.to_datetime(forecasts["plan_month"])
+    early = facts.tables["work_order_progress_event"].assign(wo_id="W00", event_id="old")
+    early = early.head(1).assign(event_at=pd.Timestamp("2026-09-30T08:00Z"))
+    events = pd.concat([early, facts.tables["work_order_progress_event"]], ignore_index=True)
+    facts = facts_of({**facts.tables, "work_order_progress_event": events}, AS_OF, Params())
+    judged = judge_months(forecasts, facts).set_index("family_id")
+    assert judged["cycle_id"].tolist() == ["W40", "W40"], "July is too old, November still runs"
+    assert judged["made_qty"].to_dict() == {"A": 400.0, "B": 400.0}
+    assert judged["is_met"].to_dict() == {"A": True, "B": False}
+    said = kept_months_sentence(judged)
+    assert "met in 1; they had expected 1.2" in said
+    assert "met in 1 of 1" in said
+    assert "cannot be said yet" in kept_months_sentence(judged.head(0))
 
 
 def test_a_feed_without_a_plan_says_so() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,13 +21,16 @@ from soe_lib.loop.errors import CampaignError
 from soe_lib.loop.script import ScriptedMeeting
 from soe_lib.loop.weeks import Week, loop_params, run_weeks
 from soe_lib.monitoring.attainment import warn
+from soe_lib.monitoring.slip_rules import FORECAST, PLAIN_SHARE
 from soe_lib.params import Params
 from soe_lib.run import Run, open_run
 from soe_lib.steps.follow_up import read_follow_up
 from soe_lib.steps.recompute import finished_runs, recompute
 from soe_lib.steps.snapshot import take_data
-from soe_lib.views.blocks import Block, Folded, Picture, as_html
+from soe_lib.views.blocks import Block, Folded, Grid, Picture, as_html
 from soe_lib.views.follow_up import follow_up_page
+from soe_lib.views.follow_up_ahead import ahead_part
+from soe_lib.views.follow_up_parts import learning_part
 from soe_lib.views.live.learning_panel import LearningPanel
 from soe_lib.workspace import Workspace
 from tests.conftest import ROOT
@@ -223,6 +229,51 @@ def test_accepting_changes_the_next_run_only(loop: tuple[Workspace, list[Week]])
     assert "Taken back" in panel.message.widget.value
     assert value(next_run("without")) == change["old_value"]
     assert panel.history.value.count("<li>") == 2
+
+
+def test_the_page_shows_the_rule_that_won_and_the_proposals_worth_most(
+    loop: tuple[Workspace, list[Week]],
+) -> None:
+    """Tests the part of suppliers with and without a proven rule, and more proposals than shown."""
+    workspace, _ = loop
+    run = open_run(str(workspace.runs / "2026-W38" / "demo"))
+    followed = read_follow_up(run)
+    silent = "".join(as_html(block) for block in ahead_part(followed))
+    assert followed.suppliers.rule == ""
+    assert escape(followed.sentences["suppliers"], quote=False)[:40] in silent
+    assert "Open purchases that may come late" not in silent
+    lines = followed.suppliers.lines
+    warned = lines.assign(is_warned=np.arange(len(lines)) < 2, p_late=0.5)
+    assert len(lines) > 2
+    for rule, chance in ((FORECAST, True), (PLAIN_SHARE, False)):
+        shipped = replace(followed, suppliers=replace(followed.suppliers, lines=warned, rule=rule))
+        told = "".join(as_html(block) for block in ahead_part(shipped))
+        assert lines["object_id"].iloc[1] in told
+        assert lines["object_id"].iloc[2] not in told
+        assert ("chance to be late (%)" in told) == chance
+    own = followed.lessons.proposals
+    many = pd.concat([own.head(1)] * 14, ignore_index=True)
+    full = replace(followed, lessons=replace(followed.lessons, proposals=many))
+    grid, more, *_ = learning_part(run, full)
+    assert isinstance(grid, Grid)
+    assert len(grid.frame) == run.params.monitoring.proposals_shown == 10
+    assert "10 worth most" in grid.title
+    assert isinstance(more, Folded)
+    assert more.title.startswith("And 4 more")
+
+
+def test_learn_lists_every_proposal_worth_most_first(
+    loop: tuple[Workspace, list[Week]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests that `soe learn` alone lists all proposals of a run in the order of their worth."""
+    workspace, _ = loop
+    folder = workspace.runs / "2026-W38" / "demo"
+    assert cli.main(["learn", "--run", str(folder)]) == 0
+    rows = open_run(str(folder)).read("proposals")
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("P-")]
+    assert len(rows) > 0
+    assert [line.split()[0] for line in told] == rows["proposal_id"].tolist()
+    assert rows["money_per_week"].abs().fillna(0.0).is_monotonic_decreasing
 
 
 def test_the_page_shows_what_was_found(loop: tuple[Workspace, list[Week]]) -> None:

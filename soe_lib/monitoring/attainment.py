@@ -21,7 +21,6 @@ from soe_lib.divergence.facts import Facts
 from soe_lib.kpi.execution import baseline, week_opens_at
 from soe_lib.kpi.value import Period
 from soe_lib.monitoring.warning_rules import (
-    BUDGET,
     LEAST_WEEKS,
     RULE_COLUMNS,
     Model,
@@ -149,7 +148,8 @@ def warn(facts: Facts, history_weeks: int, target_pct: float) -> Warnings:
         return _silent("No early warning: the feed has no schedule with reports of the shop floor.")
     past_weeks = Period.last_weeks(facts.as_of, history_weeks, facts.time_zone)
     past = week_days(facts, past_weeks)
-    rules = judge_rules(past, target_pct)
+    budget = facts.params.monitoring.false_alarm_pct / 100
+    rules = judge_rules(past, target_pct, budget)
     shipped = beats(rules)
     start = past_weeks[-1].end_date
     week = Period(start, start + pd.Timedelta(weeks=1), facts.time_zone)
@@ -159,7 +159,7 @@ def warn(facts: Facts, history_weeks: int, target_pct: float) -> Warnings:
         none = pd.DataFrame(columns=list(WARNING_COLUMNS))
         said = "The week has just begun: there is nothing to forecast from yet. "
         return Warnings(none, rules, shipped, said + told)
-    lines = _lines(past, now, target_pct, shipped)
+    lines = _lines(past, now, target_pct, shipped, budget)
     count = int(lines["is_warned"].sum())
     said = f"{count} of {len(lines)} lines are warned of for this week. "
     return Warnings(lines, rules, shipped, said + told)
@@ -174,7 +174,9 @@ def _silent(sentence: str) -> Warnings:
     )
 
 
-def _lines(past: pd.DataFrame, now: pd.DataFrame, target_pct: float, shipped: bool) -> pd.DataFrame:
+def _lines(
+    past: pd.DataFrame, now: pd.DataFrame, target_pct: float, shipped: bool, budget: float
+) -> pd.DataFrame:
     known = shares(past, target_pct)
     known = known[known["day"] <= 4]
     rows = shares(now, target_pct)
@@ -183,7 +185,7 @@ def _lines(past: pd.DataFrame, now: pd.DataFrame, target_pct: float, shipped: bo
     chance, middle = model.chance(rows, target_pct), model.short(rows)
     sample = model.sample(int(rows["day"].iloc[0]))
     own = known.assign(score=model.chance(known, target_pct) if shipped else known["behind"])
-    limit = limit_of(own, BUDGET)
+    limit = limit_of(own, budget)
     score = chance if shipped else rows["behind"].to_numpy(float)
     low, high = (np.quantile(sample, level) for level in (0.9, 0.1))
     table = pd.DataFrame(

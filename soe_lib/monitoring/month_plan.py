@@ -5,11 +5,9 @@ What a line can do in a week is drawn from its own past weeks: standard hours ea
 running and changing over, times the share of the open hours in which it was not down. Weeks are
 drawn for all lines together, so that a bad week is bad for all. Lines that can stand in for each
 other count together. A plan is met when every pool of lines that it needs has the hours for it;
-families that share a line share its luck.
-
-The least change is a linear programme over families and weeks (HiGHS through SciPy): units that
-are taken out of the month, at standard cost, so that what is left fits into the hours that the
-lines reach with the wanted probability; it is then simulated again.
+families that share a line share its luck. Components that can no longer be bought in time are
+needed like hours (see ``month_material``); what there is of them is drawn with the delays of their
+suppliers.
 """
 
 from __future__ import annotations
@@ -19,9 +17,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linprog
 
 from soe_lib.divergence.facts import Facts
+from soe_lib.monitoring.month_chances import (
+    WANTED,
+    chances,
+    drawn_hours,
+    least_change,
+    tightest,
+)
+from soe_lib.monitoring.month_material import COMPONENT_COLUMNS, Material, material
 from soe_lib.monitoring.month_needs import (
     demonstrated_rates,
     family_plan,
@@ -30,8 +35,6 @@ from soe_lib.monitoring.month_needs import (
     pools,
 )
 
-WANTED = 0.80
-"""Probability below which the plan needs a change."""
 DRAWS = 2000
 LEAST_WEEKS = 3
 FAMILY_COLUMNS = (
@@ -41,6 +44,9 @@ FAMILY_COLUMNS = (
     "done_qty",
     "remaining_qty",
     "bottleneck",
+    "component",
+    "p_lines",
+    "p_material",
     "p_met",
     "change_qty",
     "change_pct",
@@ -71,6 +77,9 @@ class MonthPlan:
     lines
         One row per month and pool of lines that can stand in for each other:
         :data:`LINE_COLUMNS`.
+    components
+        One row per month and component that can no longer be bought in time:
+        ``month_material.COMPONENT_COLUMNS`` [uom].
     sentence
         The answer in words.
     off
@@ -79,6 +88,7 @@ class MonthPlan:
 
     families: pd.DataFrame
     lines: pd.DataFrame
+    components: pd.DataFrame
     sentence: str
     off: str
 
@@ -106,18 +116,34 @@ def month_plan(facts: Facts, *, seed: int = 1, draws: int = DRAWS) -> MonthPlan:
     following = month + pd.offsets.MonthBegin(1)
     is_ending = (following - facts.today).days < ENDING_DAYS
     asked = [month, following] if is_ending else [month]
-    parts = [part for m in asked if (part := _of_month(facts, m, rates, seed, draws)) is not None]
+    parts, before = [], pd.Series(dtype="float64")
+    for asked_month in asked:
+        part = _of_month(facts, asked_month, rates, seed, draws, before)
+        if part is not None:
+            parts.append(part)
+            before = part[0].set_index("family_id")["remaining_qty"]
     if not parts:
         return _off(f"There is no plan of {month:%B %Y} to judge, or no routing for it.")
     families = pd.concat([part[0] for part in parts], ignore_index=True)
     lines = pd.concat([part[1] for part in parts], ignore_index=True)
-    return MonthPlan(families, lines, " ".join(month_sentence(part[0]) for part in parts), "")
+    components = pd.concat([part[2] for part in parts], ignore_index=True)
+    said = " ".join(month_sentence(part[0]) for part in parts)
+    return MonthPlan(families, lines, components, said, "")
 
 
 def _of_month(
-    facts: Facts, month: pd.Timestamp, rates: pd.DataFrame, seed: int, draws: int
-) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Return families and lines of one month; None where it has no plan or no routing."""
+    facts: Facts,
+    month: pd.Timestamp,
+    rates: pd.DataFrame,
+    seed: int,
+    draws: int,
+    taken_before: pd.Series,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None:
+    """
+    Return families, lines and components of one month; None where it has no plan or no routing.
+
+    ``taken_before``: units of each family that an earlier month still takes components for.
+    """
     plan = family_plan(facts, month)
     if plan.empty:
         return None
@@ -128,7 +154,7 @@ def _of_month(
     begin = max(facts.as_of, month.tz_localize(facts.time_zone).tz_convert("UTC"))
     weeks = open_weeks(facts, month, begin)
     own = [name for name in rates.columns if name in weeks.columns]
-    drawn = _draws(rates[own], weeks[own], seed, draws)
+    drawn = drawn_hours(rates[own], weeks[own], seed, draws)
     names = sorted({pool[name] for name in own if pool[name] in hours.columns})
     need = hours.reindex(index=plan["family_id"], columns=names).fillna(0.0).to_numpy()
     used = need.sum(axis=0) > 0
@@ -138,19 +164,27 @@ def _of_month(
     member = np.array([[pool[name] == line for line in lines] for name in own], dtype=float)
     drawn = drawn @ member
     total = drawn.sum(axis=1)
-    before = _chances(need, left, total)
-    taken = _least_change(need, left, drawn, plan["std_cost"].to_numpy(float), total)
+    parts = material(facts, month, plan["family_id"], seed=seed + 1, draws=draws)
+    earlier = plan["family_id"].map(taken_before).fillna(0.0).to_numpy(float)
+    supply = np.maximum(parts.supply - (parts.need.T @ earlier)[None, :], 0.0)
+    both, have = np.hstack([need, parts.need]), np.hstack([total, supply])
+    before = chances(both, left, have)
+    worth = plan["std_cost"].to_numpy(float)
+    taken = least_change((need, parts.need), left, drawn, worth, (total, supply))
     required = need.T @ left
-    tight = np.array([lines[int(k)] for k in _tightest(need, required, np.median(total, axis=0))])
+    tight = np.array([lines[int(k)] for k in tightest(need, required, np.median(total, axis=0))])
     families = pd.DataFrame(
         {
             **{n: plan[n] for n in ("family_id", "plan_month", "planned_qty", "done_qty")},
             "remaining_qty": left,
             "bottleneck": np.where(need.sum(axis=1) > 0, tight, ""),
+            "component": _scarce(parts, left, supply),
+            "p_lines": chances(need, left, total),
+            "p_material": chances(parts.need, left, supply),
             "p_met": before,
-            "change_qty": -taken,
-            "change_pct": -100 * taken / plan["planned_qty"].clip(lower=1e-9),
-            "p_met_after": _chances(need, left - taken, total),
+            "change_qty": 0.0 - taken,
+            "change_pct": 0.0 - 100 * taken / plan["planned_qty"].clip(lower=1e-9),
+            "p_met_after": chances(both, left - taken, have),
         }
     )
     by_line = pd.DataFrame(
@@ -165,7 +199,43 @@ def _of_month(
         }
     ).sort_values(["p_enough", "resource_id"], kind="stable")
     families = families.sort_values(["p_met", "family_id"], kind="stable").reset_index(drop=True)
-    return families[list(FAMILY_COLUMNS)], by_line.reset_index(drop=True)[list(LINE_COLUMNS)]
+    return (
+        families[list(FAMILY_COLUMNS)],
+        by_line.reset_index(drop=True)[list(LINE_COLUMNS)],
+        _components(month, parts, left, supply),
+    )
+
+
+def _scarce(parts: Material, left: np.ndarray, supply: np.ndarray) -> np.ndarray:
+    """Return each family's scarcest component; empty where all are sure to be enough."""
+    if not parts.items:
+        return np.full(len(left), "", dtype=object)
+    required = parts.need.T @ left
+    short = (supply < required[None, :] - 1e-6).mean(axis=0)
+    load = short + 1e-3 * required / np.maximum(np.median(supply, axis=0), 1e-9)
+    place = np.where(parts.need > 0, load[None, :], -1.0).argmax(axis=1)
+    is_short = (parts.need > 0)[np.arange(len(left)), place] & (short[place] > 0) & (left > 0)
+    return np.where(is_short, np.array(parts.items, dtype=object)[place], "")
+
+
+def _components(
+    month: pd.Timestamp, parts: Material, left: np.ndarray, supply: np.ndarray
+) -> pd.DataFrame:
+    required = parts.need.T @ left
+    table = pd.DataFrame(
+        {
+            "plan_month": month,
+            "item_id": pd.Series(parts.items, dtype="str"),
+            "required_qty": required,
+            "stock_qty": parts.stock_qty,
+            "on_order_qty": parts.on_order_qty,
+            "qty_p20": np.quantile(supply, 0.2, axis=0),
+            "qty_p50": np.quantile(supply, 0.5, axis=0),
+            "p_enough": (supply >= required[None, :] - 1e-6).mean(axis=0),
+            "orderable_until": parts.orderable_until,
+        }
+    ).sort_values(["p_enough", "item_id"], kind="stable")
+    return table[table["required_qty"] > 0].reset_index(drop=True)[list(COMPONENT_COLUMNS)]
 
 
 def month_sentence(families: pd.DataFrame) -> str:
@@ -182,7 +252,7 @@ def month_sentence(families: pd.DataFrame) -> str:
     said = (
         f"{len(risky)} of {len(families)} family plans of {month:%B} are less than "
         f"{100 * WANTED:.0f} % sure; {worst['family_id']} has {100 * worst['p_met']:.0f} %"
-        f" because of {worst['bottleneck']}."
+        f" because of {_cause(worst)}."
     )
     changed = families[families["change_qty"] < -0.5]
     if changed.empty:
@@ -200,62 +270,21 @@ def month_sentence(families: pd.DataFrame) -> str:
     )
 
 
-def _draws(rates: pd.DataFrame, weeks: pd.DataFrame, seed: int, draws: int) -> np.ndarray:
-    """Return hours of each draw, week and line; one past week is drawn for all lines together."""
-    luck = np.random.default_rng(seed)
-    place = luck.integers(0, len(rates), size=(draws, len(weeks)))
-    return rates.to_numpy(float)[place] * weeks.to_numpy(float)[None, :, :]
-
-
-def _chances(need: np.ndarray, left: np.ndarray, total: np.ndarray) -> np.ndarray:
-    required = need.T @ left
-    enough = total >= required[None, :] - 1e-6
-    met = [enough[:, row > 0].all(axis=1).mean() if (row > 0).any() else 1.0 for row in need]
-    return np.where(left <= 0, 1.0, np.array(met))
-
-
-def _tightest(need: np.ndarray, required: np.ndarray, hours: np.ndarray) -> np.ndarray:
-    load = required / np.maximum(hours, 1e-9)
-    return np.where(need > 0, load[None, :], -1.0).argmax(axis=1)
-
-
-def _least_change(
-    need: np.ndarray, left: np.ndarray, drawn: np.ndarray, worth: np.ndarray, total: np.ndarray
-) -> np.ndarray:
-    """Return units to take out of each family; zero where the plan is sure enough as it is."""
-    if (_chances(need, left, total) >= WANTED).all():
-        return np.zeros(len(left))
-    families, lines = need.shape
-    weeks = drawn.shape[1]
-    for level in (0.2, 0.15, 0.1, 0.05, 0.02, 0.0):
-        # hours of the weeks, scaled so that their sum is the quantile of the sum
-        mean = drawn.mean(axis=0)
-        whole = np.quantile(total, level, axis=0)
-        hours = mean * (whole / np.maximum(mean.sum(axis=0), 1e-9))[None, :]
-        cost = np.concatenate([np.full(families * weeks, 0.0), worth])
-        capacity = np.zeros((weeks * lines, families * weeks + families))
-        for w in range(weeks):
-            for r in range(lines):
-                capacity[w * lines + r, w * families : (w + 1) * families] = need[:, r]
-        balance = np.zeros((families, families * weeks + families))
-        for f in range(families):
-            balance[f, f : families * weeks : families] = 1.0
-            balance[f, families * weeks + f] = 1.0
-        bounds = [(0, None)] * (families * weeks) + [(0, float(q)) for q in left]
-        found = linprog(cost, A_ub=capacity, b_ub=hours.reshape(-1), A_eq=balance, b_eq=left,
-                        bounds=bounds, method="highs")  # fmt: skip
-        if found.status != 0:
-            continue
-        taken = np.minimum(np.ceil(found.x[families * weeks :] - 1e-6), left)
-        if (_chances(need, left - taken, total) >= WANTED).all():
-            return taken
-    return left.copy()
+def _cause(family: pd.Series) -> str:
+    """Return what limits a family: its line, its component, or both."""
+    causes = []
+    if family["component"] and family["p_material"] < WANTED:
+        causes.append(f"component {family['component']}")
+    if family["bottleneck"] and family["p_lines"] < WANTED:
+        causes.append(f"line {family['bottleneck']}")
+    return " and ".join(causes) or f"{family['bottleneck']} and {family['component']} together"
 
 
 def _off(reason: str) -> MonthPlan:
     return MonthPlan(
         pd.DataFrame(columns=list(FAMILY_COLUMNS)),
         pd.DataFrame(columns=list(LINE_COLUMNS)),
+        pd.DataFrame(columns=list(COMPONENT_COLUMNS)),
         reason,
         reason,
     )
@@ -276,10 +305,11 @@ def packet(plan: MonthPlan, escalations: pd.DataFrame) -> dict[str, object]:
         "wanted_probability": WANTED,
         "families": _records(plan.families),
         "lines": _records(plan.lines),
+        "components": _records(plan.components),
         "num_families_in_danger": len(risky),
         "matters": _records(escalations),
-        "not_looked_at": "material and people; the past weeks hold them only as far as they "
-        "slowed or stopped a line",
+        "not_looked_at": "people, which the past weeks hold only as far as they slowed or "
+        "stopped a line; components with an alternative",
     }
 
 

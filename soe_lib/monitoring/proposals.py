@@ -12,6 +12,7 @@ import pandas as pd
 from soe_lib.divergence.facts import Facts
 from soe_lib.monitoring.learning import CAUTION, Caution, learn
 from soe_lib.monitoring.observed import IS_RATIO, cell_keys
+from soe_lib.monitoring.worth import Worth, chosen
 
 PROPOSAL_COLUMNS = (
     "proposal_id",
@@ -28,6 +29,9 @@ PROPOSAL_COLUMNS = (
     "error_before",
     "error_after",
     "gain_pct",
+    "uses",
+    "effect",
+    "effect_unit",
     "money_per_week",
     "num_values",
     "changes",
@@ -77,32 +81,41 @@ def proposals(
     (proposals, units)
         ``proposals``: one row per proposal, worth most first: :data:`PROPOSAL_COLUMNS`. Values are
         what planning would multiply by, in % of today's (ratios), or the mean value (others);
+        worth is money, then the effect in the horizon (see ``worth.Worth``), then the gain;
         ``changes`` is JSON: the values of master data that would be replaced. ``units``: rows of
         ``learning.learn`` with ``kind``, proposed or not.
     """
     parts, rows = [], []
+    worth = Worth(facts)
     for kind, own in observed.items():
         units = learn(own, caution)
         parts.append(units.assign(kind=kind))
         for unit in units[units["is_proposed"].astype(bool)].to_dict("records"):
-            row = _proposal(facts, kind, {str(k): v for k, v in unit.items()}, own)
+            row = _proposal(worth, kind, {str(k): v for k, v in unit.items()}, own)
             if row is not None:
                 rows.append(row)
     table = pd.DataFrame(rows, columns=list(PROPOSAL_COLUMNS))
     dtypes = dict.fromkeys(PROPOSAL_COLUMNS, "str") | dict.fromkeys(
-        (*_NUMBERS, "gain_pct", "money_per_week"), "float64"
+        (*_NUMBERS, "gain_pct", "uses", "effect", "money_per_week"), "float64"
     )
     dtypes |= dict.fromkeys(("n", "num_weeks", "num_values"), "int64")
     table = table.astype(dtypes)
-    size = table["money_per_week"].abs().fillna(0.0)
-    order = pd.DataFrame({"size": -size, "id": table["proposal_id"]}).sort_values(["size", "id"])
+    order = pd.DataFrame(
+        {
+            "size": -table["money_per_week"].abs().fillna(0.0),
+            "effect": -table["effect"].abs().fillna(0.0),
+            "gain": -table["gain_pct"],
+            "id": table["proposal_id"],
+        }
+    ).sort_values(["size", "effect", "gain", "id"])
     units_all = pd.concat(parts, ignore_index=True) if parts else learn(pd.DataFrame())
     return table.loc[order.index].reset_index(drop=True), units_all
 
 
 def _proposal(
-    facts: Facts, kind: str, unit: dict[str, object], observed: pd.DataFrame
+    worth: Worth, kind: str, unit: dict[str, object], observed: pd.DataFrame
 ) -> tuple[object, ...] | None:
+    facts = worth.facts
     deviation, low, high = (float(str(unit[name])) for name in ("deviation", "low", "high"))
     keys = cell_keys(str(unit["unit"]))
     changes = _changes(facts, kind, keys, deviation)
@@ -133,7 +146,7 @@ def _proposal(
         before,
         after,
         100 * (1 - after / before),
-        _money(facts, kind, keys, deviation, observed),
+        *worth.of(kind, keys, deviation, observed),
         len(changes),
         json.dumps(changes, sort_keys=True),
         said[:1].upper() + said[1:],
@@ -162,7 +175,7 @@ def _changes(facts: Facts, kind: str, keys: list[str], deviation: float) -> list
     if kind == "rate":
         factor = float(np.exp(deviation))
         rates = facts.tables["run_rate"]
-        own = _where(rates, ("resource_id", "item_id"), keys)
+        own = chosen(rates, ("resource_id", "item_id"), keys)
         return [
             *_rows("run_rate", own, "standard_rate_per_hour", lambda v: v / factor),
             *_rows(
@@ -182,7 +195,7 @@ def _changes(facts: Facts, kind: str, keys: list[str], deviation: float) -> list
     if kind == "changeover":
         matrix = facts.tables["setup_matrix"]
         names = ("resource_group", "from_setup_family", "to_setup_family")
-        own = _where(matrix, names, keys)
+        own = chosen(matrix, names, keys)
         return _rows("setup_matrix", own, "setup_minutes", lambda v: v * float(np.exp(deviation)))
     if kind == "supplier_lead_time":
         return _rows(
@@ -216,64 +229,15 @@ def _rows(table: str, rows: pd.DataFrame, column: str, new: object) -> list[dict
     ]
 
 
-def _where(rows: pd.DataFrame, names: tuple[str, ...], keys: list[str]) -> pd.DataFrame:
-    for name, key in zip(names, keys, strict=False):
-        rows = rows[rows[name].astype("str") == key]
-    return rows
-
-
 def _routing(facts: Facts, keys: list[str]) -> pd.DataFrame:
-    return _where(facts.tables["routing_alternate"], ("resource_id", "item_id", "op_no"), keys)
+    return chosen(facts.tables["routing_alternate"], ("resource_id", "item_id", "op_no"), keys)
 
 
 def _bought(facts: Facts, keys: list[str]) -> pd.DataFrame:
-    rows = _where(facts.tables["item"], ("supplier_id", "item_id"), keys)
+    rows = chosen(facts.tables["item"], ("supplier_id", "item_id"), keys)
     return rows[(rows["supply_type"] == "buy") & rows["lead_time_days"].notna()]
 
 
 def _made(facts: Facts, keys: list[str]) -> pd.DataFrame:
-    rows = _where(facts.tables["item"], ("family_id", "item_id"), keys)
+    rows = chosen(facts.tables["item"], ("family_id", "item_id"), keys)
     return rows[(rows["supply_type"] == "make") & rows["lead_time_days"].notna()]
-
-
-def _money(
-    facts: Facts, kind: str, keys: list[str], deviation: float, observed: pd.DataFrame
-) -> float:
-    """
-    Return what the wrong value hides in a week: hours times their price, or scrapped value.
-
-    NaN for lead times: a wrong date has no price of its own.
-    """
-    weeks = max(observed["at"].dt.floor("7D").nunique(), 1)
-    own = observed[observed["group"] == keys[0]]
-    if len(keys) > 1:
-        own = own[own["cell"] == " | ".join(keys)]
-    resources = facts.tables["resource"].drop_duplicates("resource_id").set_index("resource_id")
-    if kind == "rate":
-        from soe_lib.divergence.rates import completed_runs
-
-        runs = completed_runs(facts)
-        runs = _where(runs, ("resource_id", "item_id"), keys)
-        hours = float(runs["standard_hours"].sum()) / weeks * (float(np.exp(deviation)) - 1)
-        return hours * float(resources["cost_per_hour"].get(keys[0], np.nan))
-    if kind == "changeover":
-        matrix = _where(
-            facts.tables["setup_matrix"],
-            ("resource_group", "from_setup_family", "to_setup_family"),
-            keys,
-        )
-        minutes = float(matrix["setup_minutes"].astype(float).mean())
-        hours = len(own) / weeks * minutes / 60 * (float(np.exp(deviation)) - 1)
-        group = resources[resources["resource_group"] == keys[0]]
-        price = group["cost_per_hour"].mean() if len(group) else np.nan
-        return hours * float(price)
-    if kind == "scrap":
-        runs = facts.progress.runs
-        items = facts.tables["work_order"].drop_duplicates("wo_id").set_index("wo_id")["item_id"]
-        runs = _where(
-            runs.assign(item_id=runs["wo_id"].map(items)), ("resource_id", "item_id"), keys
-        )
-        value = runs["item_id"].map(facts.items["std_cost"]).astype(float)
-        made = float(((runs["good_qty"] + runs["scrap_qty"]) * value).sum()) / weeks
-        return made * deviation
-    return float("nan")

@@ -207,11 +207,15 @@ def limit_of(rows: pd.DataFrame, budget: float) -> float:
     top = rows.groupby(["week_start_date", "resource_id"]).agg(
         score=("score", "max"), is_missed=("is_missed", "first")
     )
-    wrong = np.sort(top.loc[~top["is_missed"], "score"].to_numpy(float))
-    if not len(wrong):
-        return float(top["score"].min())
-    allowed = int(np.floor(budget * len(wrong)))
-    return float(np.nextafter(wrong[len(wrong) - allowed - 1], np.inf))
+    wrong = top.loc[~top["is_missed"], "score"].to_numpy(float)
+    return lowest_limit(wrong, budget) if len(wrong) else float(top["score"].min())
+
+
+def lowest_limit(good: np.ndarray, budget: float) -> float:
+    """Return the lowest limit that not more than a share of the good ones' scores reach."""
+    ascending = np.sort(good)
+    allowed = min(int(np.floor(budget * len(ascending))), len(ascending) - 1)
+    return float(np.nextafter(ascending[len(ascending) - allowed - 1], np.inf))
 
 
 def _flag(rows: pd.DataFrame, limit: float) -> pd.DataFrame:

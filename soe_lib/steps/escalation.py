@@ -10,7 +10,8 @@ import pandas as pd
 
 from soe_lib.decision.governance import Governance
 from soe_lib.ledger import Ledger
-from soe_lib.monitoring.month_plan import WANTED, packet
+from soe_lib.monitoring.month_chances import WANTED
+from soe_lib.monitoring.month_plan import packet
 from soe_lib.publish.files import harmless
 from soe_lib.run import Run
 from soe_lib.steps.desk import Desk, DeskError
@@ -64,7 +65,7 @@ def escalate(run: Run, ledger: Ledger, at: pd.Timestamp, person: str = "batch") 
     shown = month.families.assign(
         **{
             name: month.families[name].astype("str").map(harmless)
-            for name in ("family_id", "bottleneck")
+            for name in ("family_id", "bottleneck", "component")
             if name in month.families
         }
     )
@@ -126,10 +127,11 @@ def _for_people(run: Run, families: pd.DataFrame, content: dict) -> str:
     ]
     for row in families.to_dict("records"):
         change = f", change {row['change_qty']:+,.0f} units" if row["change_qty"] < -0.5 else ""
+        limits = ", ".join(name for name in (row["bottleneck"], row["component"]) if name)
         lines.append(
             f"- {row['family_id']} {row['plan_month']:%B}: {row['planned_qty']:,.0f} planned, "
             f"{row['remaining_qty']:,.0f} still to make, {100 * row['p_met']:.0f} % sure"
-            f" ({row['bottleneck']}){change}; then {100 * row['p_met_after']:.0f} %"
+            f" ({limits}){change}; then {100 * row['p_met_after']:.0f} %"
         )
     matters = content["matters"]
     if matters:

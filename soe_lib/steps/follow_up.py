@@ -14,14 +14,24 @@ from soe_lib.monitoring.attainment import WARNING_COLUMNS, Warnings, warn
 from soe_lib.monitoring.drift import DRIFT_COLUMNS, drift, drift_sentence, foreign_versions
 from soe_lib.monitoring.kept import KEPT_COLUMNS, commitment_states, kept_sentence
 from soe_lib.monitoring.maturity import WEEKS, level_of, maturity, maturity_sentence
+from soe_lib.monitoring.month_kept import judge_months, kept_months_sentence
 from soe_lib.monitoring.month_plan import MonthPlan, month_plan
 from soe_lib.monitoring.restarts import restarts, restarts_sentence
+from soe_lib.monitoring.slip_rules import SLIP_RULE_COLUMNS
+from soe_lib.monitoring.slip_warning import SLIP_COLUMNS, SlipWarnings, warn_slips
 from soe_lib.monitoring.warning_rules import RULE_COLUMNS
 from soe_lib.run import Run, project_root
 from soe_lib.steps.learning import Lessons, lessons_of
 from soe_lib.steps.live import live_run
 from soe_lib.steps.outcome import Outcomes, judge_decisions, outcome_sentence, run_of
-from soe_lib.steps.records import WORDS, facts_of_runs, last_weeks, ledger_of, of_source
+from soe_lib.steps.records import (
+    WORDS,
+    facts_of_runs,
+    last_weeks,
+    ledger_of,
+    month_forecasts,
+    of_source,
+)
 
 TABLES = (
     "outcome_decisions",
@@ -32,8 +42,12 @@ TABLES = (
     "corrections",
     "warnings",
     "warning_rules",
+    "supplier_warnings",
+    "supplier_rules",
     "month_plan",
     "month_plan_lines",
+    "month_plan_components",
+    "month_plan_kept",
     "commitment_states",
     "drift",
     "restarts",
@@ -56,16 +70,20 @@ class FollowUp:
         Proposals for master data.
     warnings
         Lines that may miss the week, and how good such warnings were.
+    suppliers
+        Open purchase lines that may slip, and how good such warnings were.
     month
         Chances of the month plan and the least change that restores it.
+    months
+        What earlier cycles said of months that have ended, and what came of it.
     commitments, drift, restarts
         Commitments and how they stand; facts that APS, ERP and MES no longer hold as published;
         variances that start the five steps again.
     maturity, maturity_rows
         Criteria with their scores, and the records behind them.
     sentences
-        One sentence for each: ``outcomes``, ``lessons``, ``warnings``, ``month``, ``commitments``,
-        ``drift``, ``restarts``, ``maturity``.
+        One sentence for each: ``outcomes``, ``lessons``, ``warnings``, ``suppliers``, ``month``,
+        ``months``, ``commitments``, ``drift``, ``restarts``, ``maturity``.
     level
         Level of maturity, 0 to 4.
     """
@@ -73,7 +91,9 @@ class FollowUp:
     outcomes: Outcomes
     lessons: Lessons
     warnings: Warnings
+    suppliers: SlipWarnings
     month: MonthPlan
+    months: pd.DataFrame
     commitments: pd.DataFrame
     drift: pd.DataFrame
     restarts: pd.DataFrame
@@ -110,7 +130,9 @@ def follow_up(run: Run) -> FollowUp:
     outcomes = judge_decisions(run)
     lessons = lessons_of(run)
     warned = warn(facts, run.params.horizon.history_weeks, run.params.kpi.adherence_target_pct)
+    slips = warn_slips(facts)
     month = month_plan(facts)
+    months = judge_months(month_forecasts(run), facts)
     commitments, drifted, foreign, drift_said = _since_publication(run, entries)
     divergences = run.read("divergences")
     again = restarts(divergences, entries, run.cycle_id, run.source_name)
@@ -122,15 +144,17 @@ def follow_up(run: Run) -> FollowUp:
         "outcomes": outcome_sentence(outcomes.decisions, run.snapshot.currency),
         "lessons": lessons.sentence,
         "warnings": warned.sentence,
+        "suppliers": slips.sentence,
         "month": month.sentence,
+        "months": kept_months_sentence(months),
         "commitments": kept_sentence(commitments),
         "drift": drift_said,
         "restarts": restarts_sentence(again),
         "maturity": maturity_sentence(scored, len(known)),
     }
     found = FollowUp(
-        outcomes, lessons, warned, month, commitments, drifted, again, scored, evidence,
-        sentences, level_of(scored),
+        outcomes, lessons, warned, slips, month, months, commitments, drifted, again, scored,
+        evidence, sentences, level_of(scored),
     )  # fmt: skip
     run.write(**_tables(found))
     figures = _facts(run, found, entries, foreign)
@@ -141,6 +165,7 @@ def follow_up(run: Run) -> FollowUp:
             "level": found.level,
             "month_off": month.off,
             "is_forecast_shipped": warned.is_shipped,
+            "supplier_rule": slips.rule,
             "limits": list(outcomes.limits),
             "facts": figures,
         },
@@ -177,9 +202,20 @@ def read_follow_up(run: Run) -> FollowUp:
             bool(words["is_forecast_shipped"]),
             said["warnings"],
         ),
-        month=MonthPlan(
-            tables["month_plan"], tables["month_plan_lines"], said["month"], words["month_off"]
+        suppliers=SlipWarnings(
+            tables["supplier_warnings"],
+            tables["supplier_rules"],
+            str(words["supplier_rule"]),
+            said["suppliers"],
         ),
+        month=MonthPlan(
+            tables["month_plan"],
+            tables["month_plan_lines"],
+            tables["month_plan_components"],
+            said["month"],
+            words["month_off"],
+        ),
+        months=tables["month_plan_kept"],
         commitments=tables["commitment_states"],
         drift=tables["drift"],
         restarts=tables["restarts"],
@@ -200,8 +236,12 @@ def _tables(found: FollowUp) -> dict[str, pd.DataFrame]:
         "corrections": found.lessons.in_force,
         "warnings": found.warnings.lines.reindex(columns=list(WARNING_COLUMNS)),
         "warning_rules": found.warnings.rules.reindex(columns=list(RULE_COLUMNS)),
+        "supplier_warnings": found.suppliers.lines.reindex(columns=list(SLIP_COLUMNS)),
+        "supplier_rules": found.suppliers.rules.reindex(columns=list(SLIP_RULE_COLUMNS)),
         "month_plan": found.month.families,
         "month_plan_lines": found.month.lines,
+        "month_plan_components": found.month.components,
+        "month_plan_kept": found.months,
         "commitment_states": found.commitments,
         "drift": found.drift,
         "restarts": found.restarts,

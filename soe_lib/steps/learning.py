@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -92,26 +93,9 @@ def accept(
     LedgerError, DeskError
         When there is no such proposal, it is accepted already, or it is not this person's.
     """
-    rows = run.read("proposals")
-    own = rows[rows["proposal_id"] == proposal_id]
-    if own.empty:
-        known = ", ".join(rows["proposal_id"]) or "none"
-        raise LedgerError(f"no proposal {proposal_id} in {run.cycle_id}; known: {known}")
-    row = own.iloc[0]
-    desk.admit_role(person_id, passphrase, str(row["owner_role"]))
-    overrides.record(
-        desk.ledger,
-        proposal_id,
-        "accept",
-        json.loads(str(row["changes"])),
-        sentence=str(row["sentence"]),
-        owner_role=str(row["owner_role"]),
-        source=run.source_name,
-        cycle_id=run.cycle_id,
-        said_at=at,
-        person=person_id,
-    )
-    return str(row["sentence"])
+    row = _named(run.read("proposals"), proposal_id, f"no proposal {proposal_id} in {run.cycle_id}")
+    changes = json.loads(str(row["changes"]))
+    return _record(run, desk, (person_id, passphrase), row, "accept", changes, at)
 
 
 def revert(
@@ -131,25 +115,45 @@ def revert(
         When it is not in force, or it is not this person's.
     """
     rows = overrides.active(desk.ledger, run.source_name)
+    row = _named(rows, proposal_id, f"{proposal_id} is not in force")
+    return _record(run, desk, (person_id, passphrase), row, "revert", [], at)
+
+
+def _named(rows: pd.DataFrame, proposal_id: str, otherwise: str) -> pd.Series:
+    """Return the first row of a proposal; raises with the names that there are."""
     own = rows[rows["proposal_id"] == proposal_id]
     if own.empty:
         known = ", ".join(dict.fromkeys(rows["proposal_id"])) or "none"
-        raise LedgerError(f"{proposal_id} is not in force; in force: {known}")
-    owner = str(own["owner_role"].iloc[0])
+        raise LedgerError(f"{otherwise}; known: {known}")
+    return own.iloc[0]
+
+
+def _record(
+    run: Run,
+    desk: Desk,
+    who: tuple[str, str],
+    row: pd.Series,
+    action: str,
+    changes: Sequence[Mapping[str, object]],
+    at: pd.Timestamp,
+) -> str:
+    """Admit the person with the passphrase, write the entry, return the proposal's sentence."""
+    person_id, passphrase = who
+    owner, sentence = str(row["owner_role"]), str(row["sentence"])
     desk.admit_role(person_id, passphrase, owner)
     overrides.record(
         desk.ledger,
-        proposal_id,
-        "revert",
-        [],
-        sentence=str(own["sentence"].iloc[0]),
+        str(row["proposal_id"]),
+        action,
+        changes,
+        sentence=sentence,
         owner_role=owner,
         source=run.source_name,
         cycle_id=run.cycle_id,
         said_at=at,
         person=person_id,
     )
-    return str(own["sentence"].iloc[0])
+    return sentence
 
 
 def history_of(ledger: Ledger, source: str) -> pd.DataFrame:

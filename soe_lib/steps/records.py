@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from soe_lib.ledger import Ledger
+from soe_lib.monitoring.month_kept import FORECAST_COLUMNS
 from soe_lib.run import Run, open_run
 
 FACT_COLUMNS = ("week_id", "fact", "value", "object_id")
@@ -72,3 +73,23 @@ def facts_of_runs(run: Run, weeks: list[str]) -> pd.DataFrame:
             if value is not None
         ]
     return pd.DataFrame(rows, columns=list(FACT_COLUMNS)).astype({"value": "float64"})
+
+
+def month_forecasts(run: Run) -> pd.DataFrame:
+    """
+    Return the chances of month plans that earlier runs of the same source gave.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``monitoring.month_kept.FORECAST_COLUMNS``, by cycle.
+    """
+    parts = []
+    for path in sorted(run.workspace.runs.glob(f"*/{run.folder.name.removesuffix('.partial')}")):
+        past = open_run(str(path))
+        if path != run.folder and past.is_complete and past.has("month_plan"):
+            parts.append(past.read("month_plan").assign(cycle_id=past.cycle_id))
+    filled = [part.reindex(columns=list(FORECAST_COLUMNS)) for part in parts if len(part)]
+    if not filled:
+        return pd.DataFrame(columns=list(FORECAST_COLUMNS))
+    return pd.concat(filled, ignore_index=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from soe_lib.charts import plot_month_plan, plot_promise_outcome
-from soe_lib.monitoring.month_plan import WANTED
+from soe_lib.charts import plot_promise_outcome
 from soe_lib.run import Run
 from soe_lib.steps.follow_up import FollowUp
 from soe_lib.views.blocks import (
@@ -20,6 +19,7 @@ from soe_lib.views.blocks import (
     Sentences,
     Tone,
 )
+from soe_lib.views.follow_up_ahead import ahead_part
 from soe_lib.views.follow_up_parts import FEW, in_plain_words, learning_part, maturity_part
 from soe_lib.views.page import Page, currency_of
 
@@ -28,6 +28,7 @@ _LABELS = (
     ("commitments", "Commitments"),
     ("drift", "Drift"),
     ("warnings", "This week"),
+    ("suppliers", "Suppliers"),
     ("month", "This month"),
     ("lessons", "Master data"),
     ("maturity", "Maturity"),
@@ -62,7 +63,7 @@ def follow_up_page(run: Run, followed: FollowUp) -> Page:
         ],
         "outcomes": _outcomes(run, followed),
         "again": _again(followed),
-        "ahead": _ahead(followed),
+        "ahead": ahead_part(followed),
         "learning": learning_part(run, followed),
         "maturity": maturity_part(followed),
     }
@@ -218,73 +219,3 @@ def _again(followed: FollowUp) -> list[Block]:
             ),
         ),
     ]
-
-
-def _ahead(followed: FollowUp) -> list[Block]:
-    warned, month = followed.warnings, followed.month
-    lines = warned.lines
-    tones: tuple[Tone, ...] = tuple("bad" if w else "neutral" for w in lines["is_warned"])
-    found: list[Block] = [Note(followed.sentences["warnings"])]
-    if len(lines):
-        found.append(
-            Grid(
-                pd.DataFrame(
-                    {
-                        "line": lines["resource_id"],
-                        "warned": lines["is_warned"].map({True: "yes", False: ""}),
-                        "chance to miss (%)": (100 * lines["p_miss"]).round(0),
-                        "what is expected": lines["sentence"],
-                    }
-                ),
-                title="Will the lines make their week?",
-                table="warnings",
-                rows=FEW,
-                row_tones=tones,
-            )
-        )
-    if len(warned.rules):
-        found.append(
-            Folded(
-                "How good such warnings were in past weeks",
-                (Grid(warned.rules.round(1), table="warning_rules"),),
-            )
-        )
-    found.append(Note(followed.sentences["month"]))
-    if len(month.families):
-        families = month.families
-        labelled = families.assign(
-            label=families["family_id"] + " " + families["plan_month"].dt.strftime("%b")
-        )
-        if (families["p_met"] < WANTED).any():
-            found.append(Picture(plot_month_plan(labelled, WANTED), table="month_plan"))
-        found += [
-            Folded(
-                "The month plan by family and by line",
-                (
-                    Grid(
-                        families.assign(
-                            p_met=(100 * families["p_met"]).round(0),
-                            p_met_after=(100 * families["p_met_after"]).round(0),
-                        ).rename(columns={"p_met": "sure (%)", "p_met_after": "then (%)"}),
-                        table="month_plan",
-                    ),
-                    Grid(
-                        month.lines.assign(
-                            p_enough=(100 * month.lines["p_enough"]).round(0)
-                        ).rename(
-                            columns={
-                                "hours_p20": "hours, 80 % sure",
-                                "hours_p50": "hours, 50 % sure",
-                                "p_enough": "enough (%)",
-                            }
-                        ),
-                        table="month_plan_lines",
-                    ),
-                    Note(
-                        "What goes up to S&OP is written by `soe escalate` to the outbox; the "
-                        "process owner accepts it with `soe escalate --accept`."
-                    ),
-                ),
-            ),
-        ]
-    return found

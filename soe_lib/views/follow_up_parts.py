@@ -27,7 +27,11 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
             "proposal": found["proposal_id"],
             "what would change": found["sentence"],
             "for": in_plain_words(found["owner_role"]),
-            "hidden a week": found["money_per_week"].round(0),
+            "hidden a week": found["money_per_week"].round(2),
+            "in the horizon": [
+                f"{effect:+,.1f} {unit}"
+                for effect, unit in zip(found["effect"], found["effect_unit"], strict=True)
+            ],
             "error before": found["error_before"],
             "error after": found["error_after"],
         }
@@ -39,13 +43,27 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
 
         return LearningPanel(run).widget
 
+    count = run.params.monitoring.proposals_shown
+    more = shown.iloc[count:].reset_index(drop=True)
+    title = "Values of master data that the history contradicts"
     return [
         Grid(
-            shown,
-            title="Values of master data that the history contradicts",
+            shown.head(count),
+            title=title + (f": the {count} worth most" if len(more) else ""),
             table="proposals",
-            rows=FEW,
+            rows=count,
             if_none=followed.sentences["lessons"],
+            right=("in the horizon",),
+        ),
+        *(
+            [
+                Folded(
+                    f"And {len(more)} more, each worth less",
+                    (Grid(more, table="proposals", rows=len(more), right=("in the horizon",)),),
+                )
+            ]
+            if len(more)
+            else []
         ),
         Live(build, how if len(found) or len(in_force) else ""),
         Folded(
@@ -59,7 +77,7 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
                     if_none="none: planning uses the source's own values.",
                 ),
                 Grid(
-                    followed.lessons.units.sort_values("is_proposed", ascending=False).round(3),
+                    _looked_at(followed.lessons.units),
                     title="Looked at",
                     table="learning_units",
                     rows=30,
@@ -68,6 +86,28 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
             ),
         ),
     ]
+
+
+_LOOKED_AT = {
+    "kind": "what",
+    "unit": "of",
+    "n": "outcomes",
+    "num_weeks": "weeks",
+    "deviation": "deviates by",
+    "low": "at least",
+    "high": "at most",
+    "num_tested": "tested on",
+    "error_before": "error before",
+    "error_after": "error after",
+    "is_proposed": "proposed",
+}
+
+
+def _looked_at(units: pd.DataFrame) -> pd.DataFrame:
+    """Return every value that was looked at, the proposed ones first, under words for people."""
+    rows = units.sort_values("is_proposed", ascending=False, kind="stable").round(3)
+    rows = rows.assign(kind=in_plain_words(rows["kind"])) if "kind" in rows else rows
+    return rows.reindex(columns=list(_LOOKED_AT)).rename(columns=_LOOKED_AT)
 
 
 def maturity_part(followed: FollowUp) -> list[Block]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from soe_lib.run import Run
-from soe_lib.views.blocks import Block, Grid
+from soe_lib.views.blocks import Block, Grid, Note
 from soe_lib.views.facts_of_run import rows_of
+from soe_lib.views.follow_up_ahead import warned_purchases
 from soe_lib.views.page import currency_of
 from soe_lib.views.short_words import by_when, short_day, with_decimals
 
@@ -20,7 +21,19 @@ def answer_of(run: Run, function: str) -> list[Block]:
 
 
 def _procurement(run: Run) -> list[Block]:
-    return [_short(run), _pull_in(run)]
+    return [_short(run), _pull_in(run), *_may_slip(run)]
+
+
+def _may_slip(run: Run) -> list[Block]:
+    """Open purchases that step 5 warns of, by the rule that past weeks proved."""
+    if not run.has("supplier_warnings"):
+        return []
+    words = run.words("follow_up")
+    said = Note(str(words["sentences"]["suppliers"]))
+    rule = str(words["supplier_rule"])
+    if not rule:
+        return [said]
+    return [said, warned_purchases(run.read("supplier_warnings"), rule, ROWS)]
 
 
 def _short(run: Run) -> Grid:
