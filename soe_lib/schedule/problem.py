@@ -130,7 +130,7 @@ class Tools:
 @dataclass(frozen=True)
 class Shipping:
     """
-    Departures with limited room.
+    Departures with limited room; a day after the last one of a lane no limit is known any more.
 
     Attributes
     ----------
@@ -222,6 +222,8 @@ class Problem:
         Lead time of an expedited purchase [min] (NEVER: none) and its price each. [money]
     supply_item, supply_at, supply_qty
         Dated receipts, ascending in time. [min], [uom]
+    supply_ids
+        Names of the receipts; their numbers where nothing else is given.
     supply_expires, supply_expedite_at, supply_expedite_cost
         Instant after which a receipt may not be used [min]; arrival when expedited (NEVER: cannot
         be) [min] and price. [money]
@@ -229,7 +231,8 @@ class Problem:
         Open order lines: (order_id, line_id), item, open quantity [uom], due [min], cost of one
         day late [money/day] and rank by the order priority policy (0 first).
     demand_partial
-        True where parts may leave as they are ready; a line is late by its last part all the same.
+        True where parts may leave as they are ready, with several departures; a line is late by
+        its last part all the same. Other lines leave whole.
     clauses
         What lateness of each line costs; ``demand_weight`` alone where it is None.
     recipes, labour, tools, shipping
@@ -242,6 +245,8 @@ class Problem:
         Whether the engine may make planned lots for what is not covered.
     notes
         What the feed lacks and the problem therefore leaves out, in sentences.
+    price_notes
+        Which money parameters the feed's own prices override, in sentences.
     """
 
     as_of: pd.Timestamp
@@ -298,6 +303,7 @@ class Problem:
     item_value: np.ndarray = field(default_factory=_floats)
     item_expedite_minutes: np.ndarray = field(default_factory=_floats)
     item_expedite_cost: np.ndarray = field(default_factory=_floats)
+    supply_ids: tuple[str, ...] = ()
     supply_expires: np.ndarray = field(default_factory=_floats)
     supply_expedite_at: np.ndarray = field(default_factory=_floats)
     supply_expedite_cost: np.ndarray = field(default_factory=_floats)
@@ -310,6 +316,7 @@ class Problem:
     holding_per_day: float = 0.0
     is_planning: bool = True
     notes: tuple[str, ...] = ()
+    price_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._fill()
@@ -339,6 +346,8 @@ class Problem:
         for name, (size, value, dtype) in neutral.items():
             if len(getattr(self, name)) != size:
                 object.__setattr__(self, name, np.full(size, value, dtype))
+        if len(self.supply_ids) != supplies:
+            object.__setattr__(self, "supply_ids", tuple(str(k) for k in range(supplies)))
         if self.clauses is None or len(self.clauses.per_day) != demands:
             object.__setattr__(self, "clauses", Clauses.of_rate(self.demand_weight))
         if len(self.recipes.offset) != items + 1:

@@ -41,7 +41,7 @@ def verify(problem: Problem, schedule: Schedule) -> pd.DataFrame:
         ``lot_size``, ``known_resource``, ``not_in_the_past``, ``release``, ``started_work_stays``,
         ``frozen_work_stays``, ``precedence``, ``run_time``, ``working_time``, ``changeover``,
         ``station_overlap``, ``tool``, ``labour``, ``material``, ``purchase``, ``expedite``,
-        ``promise``, ``shelf_life``, ``ship_capacity``, ``money``.
+        ``promise``, ``partial``, ``shelf_life``, ``ship_capacity``, ``money``.
     """
     found: Faults = []
     rows = _rows(problem, schedule, found)
@@ -330,13 +330,11 @@ def _needs(problem: Problem, rows: pd.DataFrame) -> pd.DataFrame:
 def _material(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: Faults) -> None:
     """No item's cumulative consumption exceeds its cumulative supply at any time."""
     items = pd.Index(problem.item_ids)
-    arrival = problem.supply_at.astype(float).copy()
-    for row in schedule.expedites.itertuples(index=False):
-        k = int(row.supply_id)
+    arrival = _arrivals(problem, schedule)
+    cannot = [int(k) for k in schedule.expedites["supply_id"]] if len(schedule.expedites) else []
+    for k in cannot:
         if problem.supply_expedite_at[k] >= NEVER:
-            found.append(("expedite", str(row.supply_id), "this receipt cannot be expedited"))
-        else:
-            arrival[k] = problem.supply_expedite_at[k]
+            found.append(("expedite", str(k), "this receipt cannot be expedited"))
     last = rows.sort_values("op_no").groupby("lot_id").tail(1)
     recipes = problem.recipes
     total = np.where(
@@ -347,11 +345,12 @@ def _material(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: F
     done = last[last["op_no"].to_numpy() == total]
     bought = schedule.purchases
     promises = schedule.promises[schedule.promises["promised_at"].notna()]
+    promises = schedule.pegging.merge(promises[["order_id", "line_id", "item_id"]])
     demand = pd.DataFrame(
         {
             "item": items.get_indexer(promises["item_id"]),
-            "at": _minutes(problem, promises["promised_at"]),
-            "qty": -promises["promised_qty"].to_numpy(float),
+            "at": _minutes(problem, promises["leaves_at"]),
+            "qty": -promises["qty"].to_numpy(float),
             "label": (promises["order_id"] + "/" + promises["line_id"]).to_numpy(),
         }
     )
@@ -383,6 +382,16 @@ def _material(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: F
     _add(found, "material", table, short, texts)
 
 
+def _arrivals(problem: Problem, schedule: Schedule) -> np.ndarray:
+    """Return when the receipts are there, those that are paid to be early early. [min]"""
+    arrival: np.ndarray = problem.supply_at.astype(float).copy()
+    if len(schedule.expedites):
+        chosen = schedule.expedites["supply_id"].astype(int).to_numpy()
+        early = problem.supply_expedite_at[chosen]
+        arrival[chosen] = np.where(early < NEVER, early, arrival[chosen])
+    return arrival
+
+
 def _last_step(offset: np.ndarray, op_no: np.ndarray) -> np.ndarray:
     number = np.append(op_no.astype(float), np.nan)
     return np.where(np.diff(offset) > 0, number[offset[1:] - 1], np.nan)
@@ -407,7 +416,10 @@ def _promises(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: F
     """Pegs add up to promises, and no supply is promised twice or before it exists."""
     keys = ["order_id", "line_id"]
     pegs = schedule.pegging
-    sums = pegs.groupby(keys).agg(pegged=("qty", "sum"), ready=("available_at", "max"))
+    sums = pegs.groupby(keys).agg(
+        pegged=("qty", "sum"), ready=("available_at", "max"), first=("leaves_at", "min"),
+        last=("leaves_at", "max"),
+    )  # fmt: skip
     lines = schedule.promises.join(sums, on=keys)
     lines["label"] = lines["order_id"] + "/" + lines["line_id"]
     promised = lines["promised_qty"].to_numpy(float)
@@ -421,6 +433,14 @@ def _promises(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: F
         promised < lines["open_qty"].to_numpy(float) - 1e-3
     )
     _add(found, "promise", lines, part, "has an instant although it is not covered")
+    second = pd.Timedelta(seconds=2)
+    has_left = lines["promised_at"].notna() & lines["last"].notna()
+    off = has_left & ((lines["last"] - lines["promised_at"]).abs() > second)
+    _add(found, "promise", lines, off.to_numpy(bool), "promised when its last part has not left")
+    may = pd.Series(problem.demand_partial, index=pd.MultiIndex.from_tuples(problem.demand_keys))
+    may = may.reindex(pd.MultiIndex.from_frame(lines[keys])).eq(True).to_numpy(bool)
+    torn = has_left & (lines["last"] - lines["first"] > second) & ~may
+    _add(found, "partial", lines, torn.to_numpy(bool), "leaves in parts, which is not allowed")
     wanted = pd.MultiIndex.from_tuples(problem.demand_keys, names=keys)
     if set(wanted) != set(zip(lines["order_id"], lines["line_id"], strict=True)):
         found.append(("promise", "", "order lines of the problem and of the promises differ"))
@@ -435,11 +455,19 @@ def _promises(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: F
         end=("end", "max"), size=("planned_qty", "max"), made=("item_id", "first")
     )
     receipt = pd.DataFrame(
-        {"end": problem.supply_at, "size": problem.supply_qty, "made": items[problem.supply_item]},
+        {
+            "end": _arrivals(problem, schedule),
+            "size": problem.supply_qty,
+            "made": items[problem.supply_item],
+        },
         index=[str(k) for k in range(len(problem.supply_at))],
     )
     stock = pd.DataFrame({"end": -1.0, "size": problem.on_hand, "made": items}, index=items)
-    leaves = _minutes(problem, pegs["promised_at"])
+    leaves = _minutes(problem, pegs["leaves_at"])
+    gone = pegs["promised_at"].notna().to_numpy()
+    _add(found, "promise", pegs, gone & np.isnan(leaves), "is promised and does not leave")
+    soon = gone & (leaves < pegs["at"].to_numpy() - TOLERANCE_MINUTES)
+    _add(found, "promise", pegs, soon, "leaves before it is there")
     shelf = pd.Series(problem.item_shelf_minutes, index=items)
     expiry = pd.Series(problem.supply_expires, index=receipt.index)
     for kind, source in (("lot", last), ("receipt", receipt), ("stock", stock)):
@@ -461,31 +489,38 @@ def _promises(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: F
             limit = expiry.reindex(name).to_numpy()
         else:
             continue
-        _add(found, "shelf_life", own, leaves[mine] > limit + TOLERANCE_MINUTES, "expired")
+        expired = gone[mine] & (leaves[mine] > limit + TOLERANCE_MINUTES)
+        _add(found, "shelf_life", own, expired, "expired")
 
 
 def _shipping(problem: Problem, schedule: Schedule, found: Faults) -> None:
     """What leaves on a lane leaves with a departure, and no departure is overloaded."""
     ships = problem.shipping
+    keys = ["order_id", "line_id"]
     index = {key: d for d, key in enumerate(problem.demand_keys)}
-    lines = schedule.promises[schedule.promises["promised_at"].notna()]
+    lines = schedule.promises.loc[schedule.promises["promised_at"].notna(), keys]
+    rows = schedule.pegging.merge(lines, on=keys)
     demand = np.array(
-        [index.get(key, -1) for key in zip(lines["order_id"], lines["line_id"], strict=True)],
+        [index.get(key, -1) for key in zip(rows["order_id"], rows["line_id"], strict=True)],
         np.int64,
     )
     lane = _of_op(ships.demand_lane, demand, -1)
-    at = _minutes(problem, lines["promised_at"])
-    rows = lines.assign(label=lines["order_id"] + "/" + lines["line_id"])
+    at = _minutes(problem, rows["leaves_at"])
+    rows = rows.assign(label=rows["order_id"] + "/" + rows["line_id"])
+    pallets = _of_op(ships.demand_pallets, demand, 0.0) * rows["qty"].to_numpy(float)
     for k in np.unique(lane[lane >= 0]):
-        own = np.flatnonzero(lane == k)
+        own = np.flatnonzero((lane == k) & (pallets > 0))
         departs = ships.at[ships.offset[k] : ships.offset[k + 1]]
+        if not len(departs) or not len(own):
+            continue
         near = np.abs(at[own][:, None] - departs[None, :])
-        which = near.argmin(axis=1) if len(departs) else np.zeros(len(own), np.int64)
-        wrong = np.ones(len(own), bool) if not len(departs) else near.min(axis=1) > 0.05
+        which = near.argmin(axis=1)
+        # a day after the last departure that is known, no limit is known any more
+        is_known = at[own] < departs[-1] + 1440 - TOLERANCE_MINUTES
+        wrong = is_known & ~(near.min(axis=1) <= TOLERANCE_MINUTES)
         _add(found, "ship_capacity", rows.iloc[own], wrong, "leaves without a departure")
         load = np.zeros(len(departs))
-        pallets = ships.demand_pallets[demand[own]] * lines["promised_qty"].to_numpy(float)[own]
-        np.add.at(load, which[~wrong], pallets[~wrong])
+        np.add.at(load, which[is_known & ~wrong], pallets[own][is_known & ~wrong])
         room = ships.pallets[ships.offset[k] : ships.offset[k + 1]]
         for n in np.flatnonzero(load > room + 1e-6):
             text = f"departure {n + 1} carries {load[n]:.1f} of {room[n]:.1f} pallets"
