@@ -454,3 +454,36 @@ def test_a_violation_of_the_construct_is_rejected(name: str, demo: Demo) -> None
     faults = verify(*plant(demo))
     own = faults[(faults["rule"] == rule) & faults["detail"].str.contains(re.escape(words))]
     assert len(own), faults.groupby(["rule", "detail"]).size().to_string()
+
+
+def test_what_is_made_is_never_bought(demo: Demo) -> None:
+    """Tests that lots without a lot minimum are waited for to the last instant, not bought."""
+    p = make.planned_lots(demo)
+    p = p.replace(item_lot_min=np.zeros(len(p.item_lot_min)))
+    schedule = _edd(p)
+    made = np.array(p.item_ids, dtype=object)[p.item_is_made]
+    assert not schedule.purchases["item_id"].isin(made).any()
+    assert verify(p, schedule).empty
+
+
+def test_prices_and_docks_of_the_feed_are_read(demo: Demo) -> None:
+    """Tests that changeovers, expedites and departures come from the tables, and are said."""
+    p, rates = demo.problem, demo.tables["cost_rate"]
+    matrix = demo.tables["setup_matrix"]
+    assert rates.loc[rates["cost_type"] == "changeover_hour", "cost_amount"].eq(90.0).all()
+    assert any("changeover_hour 90" in note and "60" in note for note in p.price_notes)
+    plain = demo.build(setup_matrix=matrix.assign(setup_cost=0.0))
+    assert (plain.changeover_cost == 90.0).all()
+    lines = demo.tables["purchase_order_line"].set_index(["po_id", "line_id"])
+    can = np.flatnonzero(p.supply_expedite_at < NEVER)
+    named = lines.loc[[tuple(p.supply_ids[k].split("/")) for k in can]]
+    assert len(can) and named["is_expedite_possible"].all()
+    assert p.supply_expedite_cost[can].tolist() == named["expedite_cost"].tolist()
+    gained = (p.supply_at - p.supply_expedite_at)[can] / DAY
+    assert (gained <= named["expedite_days"].to_numpy(float) + 1e-9).all() and (gained > 0).all()
+    docks = demo.tables["ship_capacity"]
+    open_ = docks[(docks["cut_off_at"] >= demo.as_of) & (docks["status"] == "booked")]
+    assert p.shipping.pallets.sum() == pytest.approx(open_["capacity_pallets"].sum())
+    assert len(p.shipping.at) == len(open_) and (p.shipping.demand_lane >= 0).all()
+    unpriced = demo.build(cost_rate=None, setup_matrix=matrix.assign(setup_cost=0.0))
+    assert unpriced.price_notes == () and (unpriced.changeover_cost == 60.0).all()

@@ -379,7 +379,7 @@ def _take(s, w, o, at):
         w.used[i] += s.need_qty[k]
         have = w.bought[i]
         for e in range(s.event_offset[i], s.event_offset[i] + w.events[i]):
-            if w.times[e] <= at:
+            if w.times[e] <= at + 1e-6:
                 have += w.amounts[e]
         if have < w.used[i] - TINY:
             w.need_bought[k] = w.used[i] - have

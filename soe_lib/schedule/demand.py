@@ -29,8 +29,8 @@ def open_demand(
         One row per open (order_id, line_id): ``item_id``, ``open_qty`` [uom], ``due_minutes`` (end
         of the promised day less transit, minutes since as_of), ``cost_per_day`` [money/day],
         ``rank`` by the policy, 0 first; the clause as in ``problem.Clauses`` (``free_days``,
-        ``flat``, ``per_day``, ``per_week``, ``cap``, ``lost_after_days``, ``lost``), ``is_partial``,
-        ``lane_id`` and ``is_pick_up``.
+        ``flat``, ``per_day``, ``per_week``, ``cap``, ``lost_after_days``, ``lost``),
+        ``is_partial``, ``lane_id`` and ``is_pick_up``.
     """
     lines = rows["sales_order_line"]
     lines = lines[lines["status"] == "open"].copy()
