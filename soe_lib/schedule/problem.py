@@ -227,6 +227,8 @@ class Problem:
     supply_expires, supply_expedite_at, supply_expedite_cost
         Instant after which a receipt may not be used [min]; arrival when expedited (NEVER: cannot
         be) [min] and price. [money]
+    supply_is_early
+        True where the receipt is paid to be early.
     demand_keys, demand_item, demand_qty, demand_due, demand_weight, demand_rank
         Open order lines: (order_id, line_id), item, open quantity [uom], due [min], cost of one
         day late [money/day] and rank by the order priority policy (0 first).
@@ -307,6 +309,7 @@ class Problem:
     supply_expires: np.ndarray = field(default_factory=_floats)
     supply_expedite_at: np.ndarray = field(default_factory=_floats)
     supply_expedite_cost: np.ndarray = field(default_factory=_floats)
+    supply_is_early: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     demand_partial: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     clauses: Clauses | None = None
     recipes: Recipes = field(default_factory=Recipes)
@@ -341,6 +344,7 @@ class Problem:
             "supply_expires": (supplies, NEVER, float),
             "supply_expedite_at": (supplies, NEVER, float),
             "supply_expedite_cost": (supplies, 0.0, float),
+            "supply_is_early": (supplies, 0, bool),
             "demand_partial": (demands, 0, bool),
         }
         for name, (size, value, dtype) in neutral.items():
@@ -389,6 +393,11 @@ class Problem:
     def num_operations(self) -> int:
         """Number of firm operations."""
         return len(self.op_lot)
+
+    @property
+    def supply_arrival(self) -> np.ndarray:
+        """Shape (num_supplies,): when each receipt is there, early where that is paid. [min]"""
+        return np.where(self.supply_is_early, self.supply_expedite_at, self.supply_at)
 
     @property
     def item_is_made(self) -> np.ndarray:

@@ -61,8 +61,8 @@ def build_shipping(
     number = lanes.get_indexer(known["lane"])
     own = lanes.get_indexer(demand["lane_id"].astype("object").fillna(""))
     own = np.where(demand["is_pick_up"].to_numpy(bool), -1, own)
-    size = rows["item"].drop_duplicates("item_id").set_index("item_id")["qty_per_pallet"]
-    size = demand["item_id"].map(size).to_numpy(float)
+    of_item = rows["item"].drop_duplicates("item_id").set_index("item_id")["qty_per_pallet"]
+    size = demand["item_id"].map(of_item).to_numpy(float)
     unknown = (own >= 0) & ~(size > 0)
     if unknown.any():
         items = ", ".join(sorted(set(demand["item_id"][unknown])))

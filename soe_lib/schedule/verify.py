@@ -437,8 +437,8 @@ def _promises(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: F
     has_left = lines["promised_at"].notna() & lines["last"].notna()
     off = has_left & ((lines["last"] - lines["promised_at"]).abs() > second)
     _add(found, "promise", lines, off.to_numpy(bool), "promised when its last part has not left")
-    may = pd.Series(problem.demand_partial, index=pd.MultiIndex.from_tuples(problem.demand_keys))
-    may = may.reindex(pd.MultiIndex.from_frame(lines[keys])).eq(True).to_numpy(bool)
+    marks = pd.Series(problem.demand_partial, index=pd.MultiIndex.from_tuples(problem.demand_keys))
+    may = marks.reindex(pd.MultiIndex.from_frame(lines[keys])).eq(True).to_numpy(bool)
     torn = has_left & (lines["last"] - lines["first"] > second) & ~may
     _add(found, "partial", lines, torn.to_numpy(bool), "leaves in parts, which is not allowed")
     wanted = pd.MultiIndex.from_tuples(problem.demand_keys, names=keys)
