@@ -165,8 +165,8 @@ def site_rates(cost_rate: pd.DataFrame, resource_ids: Sequence[str], params: Mon
         found[name] = rate(cost_rate, cost_type, "*", given)[0]
         if found[name] != given:
             notes.append(
-                f"cost_rate says {cost_type} {found[name]:g}: it is used instead of the parameter "
-                f"{name} {given:g}"
+                f"the data (cost_rate) say {cost_type} {found[name]:g}, not {given:g} as the "
+                f"parameter {name}"
             )
     hourly: list[dict[str, float]] = []
     for name, cost_type in (
@@ -181,7 +181,7 @@ def site_rates(cost_rate: pd.DataFrame, resource_ids: Sequence[str], params: Mon
             low, high = min(other), max(other)
             span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
             notes.append(
-                f"cost_rate says {cost_type} {span} on {len(other)} of {len(own)} resources: it is "
-                f"used there instead of the parameter {name} {given:g}"
+                f"the data (cost_rate) say {cost_type} {span} on {len(other)} of {len(own)} "
+                f"resources, not {given:g} as the parameter {name}"
             )
     return Rates(params.model_copy(update=found), hourly[0], hourly[1], tuple(notes))

@@ -477,13 +477,17 @@ def test_prices_and_docks_of_the_feed_are_read(demo: Demo) -> None:
     lines = demo.tables["purchase_order_line"].set_index(["po_id", "line_id"])
     can = np.flatnonzero(p.supply_expedite_at < NEVER)
     named = lines.loc[[tuple(p.supply_ids[k].split("/")) for k in can]]
-    assert len(can) and named["is_expedite_possible"].all()
+    assert len(can)
+    assert named["is_expedite_possible"].all()
     assert p.supply_expedite_cost[can].tolist() == named["expedite_cost"].tolist()
     gained = (p.supply_at - p.supply_expedite_at)[can] / DAY
-    assert (gained <= named["expedite_days"].to_numpy(float) + 1e-9).all() and (gained > 0).all()
+    assert (gained <= named["expedite_days"].to_numpy(float) + 1e-9).all()
+    assert (gained > 0).all()
     docks = demo.tables["ship_capacity"]
     open_ = docks[(docks["cut_off_at"] >= demo.as_of) & (docks["status"] == "booked")]
     assert p.shipping.pallets.sum() == pytest.approx(open_["capacity_pallets"].sum())
-    assert len(p.shipping.at) == len(open_) and (p.shipping.demand_lane >= 0).all()
+    assert len(p.shipping.at) == len(open_)
+    assert (p.shipping.demand_lane >= 0).all()
     unpriced = demo.build(cost_rate=None, setup_matrix=matrix.assign(setup_cost=0.0))
-    assert unpriced.price_notes == () and (unpriced.changeover_cost == 60.0).all()
+    assert unpriced.price_notes == ()
+    assert (unpriced.changeover_cost == 60.0).all()

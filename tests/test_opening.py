@@ -36,7 +36,8 @@ def test_overtime_is_booked_where_lateness_is_dearer() -> None:
     assert set(found.levers["lever"]) == {"overtime"}
     used = overtime_used(found.problem, found.schedule)
     assert used["hours"].sum() > 0
-    assert found.levers["cost"].gt(0).all() and found.levers["saves"].gt(0).all()
+    assert found.levers["cost"].gt(0).all()
+    assert found.levers["saves"].gt(0).all()
     assert found.schedule.summary["overtime_cost"] > 0
     assert found.schedule.summary["total_cost"] < before.summary["total_cost"]
     assert verify(found.problem, found.schedule).empty
@@ -50,7 +51,8 @@ def test_overtime_stays_closed_where_it_is_dearer() -> None:
     problem = build_problem(_tables(), AS_OF, horizon_weeks=8)
     problem = problem.replace(overtime_cost=np.full(len(problem.resource_ids), 1e6))
     found = _opened(problem)
-    assert found.num_tried > 0 and found.levers.empty
+    assert found.num_tried > 0
+    assert found.levers.empty
     assert found.schedule.summary["overtime_cost"] == 0
     assert verify(problem, found.schedule).empty
 
@@ -78,7 +80,8 @@ def test_expedites_are_paid_where_lateness_is_dearer() -> None:
     """Tests that receipts are pulled in, named and priced at a cheap price, and not at a dear."""
     cheap, dear = _scarce(1.0), _scarce(1e6)
     found = _opened(cheap, overtime=False, expedite=True)
-    assert len(found.levers) and set(found.levers["lever"]) == {"expedite"}
+    assert len(found.levers)
+    assert set(found.levers["lever"]) == {"expedite"}
     assert set(found.levers["object_id"]) <= set(cheap.supply_ids)
     rows = found.schedule.expedites
     assert sorted(rows["purchase_order"]) == sorted(found.levers["object_id"])
@@ -87,4 +90,6 @@ def test_expedites_are_paid_where_lateness_is_dearer() -> None:
     unpaid = found.schedule.__class__(**{**vars(found.schedule), "expedites": rows.iloc[:0]})
     assert "material" in set(verify(found.problem, unpaid)["rule"])
     left = _opened(dear, overtime=False, expedite=True)
-    assert left.num_tried > 0 and left.levers.empty and left.schedule.expedites.empty
+    assert left.num_tried > 0
+    assert left.levers.empty
+    assert left.schedule.expedites.empty

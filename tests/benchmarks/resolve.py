@@ -121,7 +121,8 @@ def moved_operations(before: Schedule, after: Schedule) -> tuple[int, int, int]:
     Out of order are the fewest that would have to be taken out of a machine's sequence, so that
     the others stand as they did.
     """
-    assert before.plan is not None and after.plan is not None
+    assert before.plan is not None
+    assert after.plan is not None
     old, new = before.plan.state, after.plan.state
     place = {int(o): (m, k) for m in range(len(old.count)) for k, o in enumerate(_sequence(old, m))}
     elsewhere = out_of_order = 0
