@@ -32,9 +32,10 @@ def order_impact(
         One row per open (order_id, line_id), worst first: ``customer_id``, ``customer_tier``,
         ``item_id``, ``family_id``, ``site_id``, ``open_qty`` [uom], ``due_at``, ``promised_at``
         (projected), ``ready_at`` (where the promises have it), ``promised_qty`` [uom],
-        ``is_covered``, ``is_late``, ``lateness_days`` (signed), ``tardiness_days``, ``late_cost`` [money], ``margin_at_risk`` [money],
-        ``value`` [money], ``penalty_type``, ``price_source`` (the clause in words). Money is of
-        the open part of the line; it is nil where the feed has no price.
+        ``is_covered``, ``is_late``, ``lateness_days`` (signed), ``tardiness_days``,
+        ``late_cost`` [money], ``margin_at_risk`` [money], ``value`` [money], ``penalty_type``,
+        ``price_source`` (the clause in words). Money is of the open part of the line; it is nil
+        where the feed has no price.
     """
     found = priced_lines(promises, tables, params)
     tardy = found["lateness_days"].clip(lower=0)
