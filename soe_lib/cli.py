@@ -83,6 +83,16 @@ def _parser() -> argparse.ArgumentParser:
     engine.add_argument("--seed", type=int, default=None)
     engine.add_argument("--iterations", type=int, default=None)
     engine.add_argument("--params", default="")
+    engine.add_argument(
+        "--overtime",
+        type=float,
+        default=0.0,
+        metavar="HOURS",
+        help="book overtime where it pays, at most HOURS on a resource and week",
+    )
+    engine.add_argument(
+        "--expedite", action="store_true", help="pay receipts to be early where it pays"
+    )
 
     meet = add("meet", _meet, "the meeting pages (Voila)")
     meet.add_argument("--port", type=int, default=8866)
@@ -199,6 +209,8 @@ def _schedule(arguments: argparse.Namespace) -> int:
             params,
             seed=arguments.seed,
             iterations=arguments.iterations,
+            overtime_hours=arguments.overtime,
+            may_expedite=arguments.expedite,
         )
     except ProblemError as error:
         raise UsageError(f"{arguments.source}: {error}") from None

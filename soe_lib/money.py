@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -129,3 +130,58 @@ def rate(
         if len(own):
             return float(own["cost_amount"].iloc[0]), f"cost_rate {cost_type} {wanted}"
     return default, f"parameter ({cost_type} is not in cost_rate)"
+
+
+@dataclass(frozen=True)
+class Rates:
+    """
+    Prices that hold at a site: the feed's own where it has any, else the parameters.
+
+    Attributes
+    ----------
+    money
+        Parameters with the feed's rates of holding and of lost sales.
+    changeover, overtime
+        Price of an hour by resource. [money/h]
+    notes
+        Which parameters the feed's ``cost_rate`` overrides, in sentences.
+    """
+
+    money: MoneyParams
+    changeover: Mapping[str, float]
+    overtime: Mapping[str, float]
+    notes: tuple[str, ...]
+
+
+def site_rates(cost_rate: pd.DataFrame, resource_ids: Sequence[str], params: MoneyParams) -> Rates:
+    """Return the prices of a site; ``params`` stand in where ``cost_rate`` has no row."""
+    notes: list[str] = []
+    found: dict[str, float] = {}
+    for name, cost_type in (
+        ("holding_pct_per_year", "holding_pct"),
+        ("lost_sale_pct", "lost_sale_pct"),
+    ):
+        given = float(getattr(params, name))
+        found[name] = rate(cost_rate, cost_type, "*", given)[0]
+        if found[name] != given:
+            notes.append(
+                f"the data (cost_rate) say {cost_type} {found[name]:g}, not {given:g} as the "
+                f"parameter {name}"
+            )
+    hourly: list[dict[str, float]] = []
+    for name, cost_type in (
+        ("changeover_cost_per_hour", "changeover_hour"),
+        ("overtime_cost_per_hour", "overtime_hour"),
+    ):
+        given = float(getattr(params, name))
+        own = {key: rate(cost_rate, cost_type, key, given)[0] for key in resource_ids}
+        hourly.append(own)
+        other = [value for value in own.values() if value != given]
+        if other:
+            low, high = min(other), max(other)
+            span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            notes.append(
+                f"the data (cost_rate) say {cost_type} {span} on {len(other)} of {len(own)} "
+                f"resources, not {given:g} as the parameter {name}"
+            )
+    return Rates(params.model_copy(update=found), hourly[0], hourly[1], tuple(notes))

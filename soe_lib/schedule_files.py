@@ -148,6 +148,8 @@ def schedule_folder(
     *,
     seed: int | None = None,
     iterations: int | None = None,
+    overtime_hours: float = 0.0,
+    may_expedite: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Written:
     """
@@ -160,9 +162,14 @@ def schedule_folder(
     as_of
         Instant UTC that is now.
     out
-        Takes ``schedule.csv``, ``promises.csv``, ``purchases.csv`` and ``summary.json``.
+        Takes ``schedule.csv``, ``promises.csv``, ``purchases.csv`` and ``summary.json``; with
+        overtime or expedites ``levers.csv`` too.
     params
         Parameters of a cycle; ``seed`` and ``iterations`` replace those of its engine.
+    overtime_hours
+        Overtime that may be booked on a resource and week where it pays; 0 = none. [h]
+    may_expedite
+        Whether receipts may be paid to be early where it pays.
 
     Returns
     -------
@@ -179,6 +186,7 @@ def schedule_folder(
     # the engine compiles when it is imported: bad input need not wait for that
     from soe_lib.schedule import build_problem, solve, verify
     from soe_lib.schedule.answer import objective_terms, with_bound
+    from soe_lib.schedule.opening import open_levers
 
     problem = build_problem(
         tables,
@@ -192,7 +200,21 @@ def schedule_folder(
     engine = params.schedule.model_dump()
     engine["seed"] = engine["seed"] if seed is None else seed
     engine["iterations"] = engine["iterations"] if iterations is None else iterations
-    schedule = with_bound(problem, solve(problem, ScheduleParams(**engine)))
+    schedule = solve(problem, ScheduleParams(**engine))
+    levers = None
+    if overtime_hours > 0 or may_expedite:
+        opened = open_levers(
+            problem,
+            ScheduleParams(**engine),
+            schedule,
+            resource_calendar=tables.get("resource_calendar", TABLES["resource_calendar"].empty())
+            if overtime_hours > 0
+            else None,
+            hours_per_week=overtime_hours,
+            may_expedite=may_expedite,
+        )
+        problem, schedule, levers = opened.problem, opened.schedule, opened.levers
+    schedule = with_bound(problem, schedule)
     violations = verify(problem, schedule)
     summary = {
         **{key: _plain(value) for key, value in schedule.summary.items()},
@@ -201,6 +223,7 @@ def schedule_folder(
         "seed": engine["seed"],
         "iterations": engine["iterations"],
         "notes": list(problem.notes),
+        "prices": list(problem.price_notes),
         "verify": "no violation" if violations.empty else f"{len(violations)} violations",
     }
     if len(violations):
@@ -212,6 +235,8 @@ def schedule_folder(
         "purchases.csv": _csv(schedule.purchases),
         "summary.json": json.dumps(summary, indent=1, sort_keys=True) + "\n",
     }
+    if levers is not None:
+        files["levers.csv"] = _csv(levers)
     writer = Workspace(out)
     for name, text in files.items():
         writer.write_text(out / name, text)

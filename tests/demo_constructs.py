@@ -9,7 +9,7 @@ import pandas as pd
 
 from soe_lib.schedule import Problem, Schedule, build_problem, with_overtime
 from soe_lib.schedule.plan import new_plan, place_published
-from soe_lib.schedule.problem import NEVER, Calendar, Shipping
+from soe_lib.schedule.problem import Calendar
 from soe_lib.schedule.schedule import as_schedule
 from soe_lib.schedule.solve import published_floor
 
@@ -27,9 +27,10 @@ class Demo:
     zone: str
     problem: Problem
 
-    def build(self, *, plan_lots: bool | None = None, **changed: pd.DataFrame) -> Problem:
+    def build(self, *, plan_lots: bool | None = None, **changed: pd.DataFrame | None) -> Problem:
         """Return the problem with some tables changed."""
         tables = {**self.tables, **changed}
+        tables = {name: table for name, table in tables.items() if table is not None}
         return build_problem(tables, self.as_of, site_time_zone=self.zone, plan_lots=plan_lots)
 
 
@@ -137,23 +138,10 @@ def with_booked_overtime(demo: Demo) -> Problem:
 # --- supply ------------------------------------------------------------------------------------
 
 
-def with_expedites(demo: Demo) -> Problem:
-    """Return the problem with the prices at which suppliers of the demo plant would be early."""
-    p = demo.problem
+def without_expedites(demo: Demo) -> Problem:
+    """Return the problem in which no supplier can be early."""
     lines = demo.tables["purchase_order_line"]
-    lines = lines[(lines["status"] == "open") & lines["is_expedite_possible"].eq(True)]
-    names = pd.Index(p.item_ids)
-    at, cost = np.full(len(p.supply_at), NEVER), np.zeros(len(p.supply_at))
-    for row in lines.itertuples():
-        day = (pd.Timestamp(row.promised_date, tz="UTC") - p.as_of).total_seconds() / 60
-        noon = max(day + DAY / 2, DAY)
-        own = np.flatnonzero(
-            (p.supply_item == names.get_loc(row.item_id)) & (np.abs(p.supply_at - noon) < 1)
-            & (at >= NEVER)
-        )[:1]  # fmt: skip
-        at[own] = np.maximum(p.supply_at[own] - float(row.expedite_days) * DAY, 0.0)
-        cost[own] = float(row.expedite_cost)
-    return p.replace(supply_expedite_at=at, supply_expedite_cost=cost)
+    return demo.build(purchase_order_line=lines.assign(is_expedite_possible=False))
 
 
 def shifted(p: Problem, *, expedite: bool) -> Schedule:
@@ -169,26 +157,11 @@ def shifted(p: Problem, *, expedite: bool) -> Schedule:
 # --- demand ------------------------------------------------------------------------------------
 
 
-def with_departures(demo: Demo, share: float = 1.0) -> Problem:
-    """Return the problem with the departures and pallets of the demo plant's lanes."""
-    p = demo.problem
+def with_departures(demo: Demo, share: float) -> Problem:
+    """Return the problem with a share of the room that the demo plant's departures have."""
     table = demo.tables["ship_capacity"]
-    table = table[(table["cut_off_at"] > demo.as_of) & (table["status"] == "booked")]
-    table = table.sort_values(["lane_id", "cut_off_at"], kind="stable")
-    lanes = pd.Index(sorted(table["lane_id"].unique()))
-    lane_no = lanes.get_indexer(table["lane_id"])
-    lines = demo.tables["sales_order_line"].set_index(["order_id", "line_id"])
-    lane = lines["lane_id"].reindex(pd.MultiIndex.from_tuples(p.demand_keys))
-    per_pallet = demo.tables["item"].set_index("item_id")["qty_per_pallet"].reindex(p.item_ids)
-    return p.replace(
-        shipping=Shipping(
-            tuple(lanes),
-            np.searchsorted(lane_no, np.arange(len(lanes) + 1)),
-            (table["cut_off_at"] - demo.as_of).dt.total_seconds().to_numpy() / 60,
-            table["capacity_pallets"].to_numpy(float) * share,
-            lanes.get_indexer(lane).astype(np.int64),
-            1.0 / per_pallet.to_numpy(float)[p.demand_item],
-        )
+    return demo.build(
+        ship_capacity=table.assign(capacity_pallets=table["capacity_pallets"] * share)
     )
 
 

@@ -220,8 +220,10 @@ CASES: dict[str, Case] = {
     ),
     "receipts": Case(_less(supply_qty=lambda p: p.supply_qty * 0.0), right_shift, LATE, -1),
     "lead times": Case(_less(item_lead_minutes=lambda p: p.item_lead_minutes * 0.0)),
-    "expedites": Case(lambda d: (make.with_expedites(d), d.problem), _expedited, LATE, -1),
-    "price of expedites": Case(lambda d: (make.with_expedites(d), d.problem), _expedited, EXPEDITE),
+    "expedites": Case(lambda d: (d.problem, make.without_expedites(d)), _expedited, LATE, -1),
+    "price of expedites": Case(
+        lambda d: (d.problem, make.without_expedites(d)), _expedited, EXPEDITE
+    ),
     "lot minimum": Case(_planned(item_lot_min=lambda p: p.item_lot_min * 0.0), measure=_made),
     "lot multiple": Case(
         _planned(item_lot_multiple=lambda p: p.item_lot_multiple * 0.0), measure=_made
@@ -235,8 +237,8 @@ CASES: dict[str, Case] = {
     "slushy and liquid fences": Case(
         _less(op_change_cost=lambda p: p.op_change_cost * 0.0), _searched, SETUP
     ),
-    "ship capacity": Case(lambda d: (make.with_departures(d, 0.25), make.with_departures(d))),
-    "departures": Case(lambda d: (make.with_departures(d), d.problem)),
+    "ship capacity": Case(lambda d: (make.with_departures(d, 0.25), d.problem)),
+    "departures": Case(lambda d: (d.problem, d.build(ship_capacity=None))),
     "transit": Case(lambda d: (d.problem, make.without_transit(d))),
     "order priority": Case(
         _less(demand_rank=lambda p: p.demand_rank.max() - p.demand_rank), right_shift, COST, -1
@@ -275,7 +277,6 @@ def test_without_the_construct_the_plan_differs(name: str) -> None:
         assert not both[0].equals(both[1])
 
 
-@pytest.mark.xfail(strict=True, reason="the engine knows the mark and makes no use of it")
 def test_partial_delivery_changes_the_plan(demo: Demo) -> None:
     """Tests that lines that may not leave in parts leave otherwise where departures are small."""
     small = make.with_departures(demo, 0.25)
@@ -284,7 +285,6 @@ def test_partial_delivery_changes_the_plan(demo: Demo) -> None:
     assert not right_shift(small).promises.equals(right_shift(whole).promises)
 
 
-@pytest.mark.xfail(strict=True, reason="promises do not look at the expiry of lots")
 def test_shelf_life_changes_the_plan(demo: Demo) -> None:
     """Tests that goods that keep for a day are promised otherwise than goods that keep."""
     brief = demo.problem.replace(item_shelf_minutes=np.full(len(demo.problem.item_ids), DAY))
@@ -379,10 +379,10 @@ def _expedite_what_cannot(d: Demo) -> Planted:
 
 def _spoiled_goods(d: Demo) -> Planted:
     p, schedule, _ = _rows(d)
-    later = schedule.promises.assign(
-        promised_at=schedule.promises["promised_at"] + pd.Timedelta(days=400)
-    )
-    return p, replace(schedule, promises=later)
+    wait = pd.Timedelta(days=400)
+    later = schedule.promises.assign(promised_at=schedule.promises["promised_at"] + wait)
+    pegs = schedule.pegging.assign(leaves_at=schedule.pegging["leaves_at"] + wait)
+    return p, replace(schedule, promises=later, pegging=pegs)
 
 
 def _stolen_supply(d: Demo) -> Planted:
@@ -454,3 +454,40 @@ def test_a_violation_of_the_construct_is_rejected(name: str, demo: Demo) -> None
     faults = verify(*plant(demo))
     own = faults[(faults["rule"] == rule) & faults["detail"].str.contains(re.escape(words))]
     assert len(own), faults.groupby(["rule", "detail"]).size().to_string()
+
+
+def test_what_is_made_is_never_bought(demo: Demo) -> None:
+    """Tests that lots without a lot minimum are waited for to the last instant, not bought."""
+    p = make.planned_lots(demo)
+    p = p.replace(item_lot_min=np.zeros(len(p.item_lot_min)))
+    schedule = _edd(p)
+    made = np.array(p.item_ids, dtype=object)[p.item_is_made]
+    assert not schedule.purchases["item_id"].isin(made).any()
+    assert verify(p, schedule).empty
+
+
+def test_prices_and_docks_of_the_feed_are_read(demo: Demo) -> None:
+    """Tests that changeovers, expedites and departures come from the tables, and are said."""
+    p, rates = demo.problem, demo.tables["cost_rate"]
+    matrix = demo.tables["setup_matrix"]
+    assert rates.loc[rates["cost_type"] == "changeover_hour", "cost_amount"].eq(90.0).all()
+    assert any("changeover_hour 90" in note and "60" in note for note in p.price_notes)
+    plain = demo.build(setup_matrix=matrix.assign(setup_cost=0.0))
+    assert (plain.changeover_cost == 90.0).all()
+    lines = demo.tables["purchase_order_line"].set_index(["po_id", "line_id"])
+    can = np.flatnonzero(p.supply_expedite_at < NEVER)
+    named = lines.loc[[tuple(p.supply_ids[k].split("/")) for k in can]]
+    assert len(can)
+    assert named["is_expedite_possible"].all()
+    assert p.supply_expedite_cost[can].tolist() == named["expedite_cost"].tolist()
+    gained = (p.supply_at - p.supply_expedite_at)[can] / DAY
+    assert (gained <= named["expedite_days"].to_numpy(float) + 1e-9).all()
+    assert (gained > 0).all()
+    docks = demo.tables["ship_capacity"]
+    open_ = docks[(docks["cut_off_at"] >= demo.as_of) & (docks["status"] == "booked")]
+    assert p.shipping.pallets.sum() == pytest.approx(open_["capacity_pallets"].sum())
+    assert len(p.shipping.at) == len(open_)
+    assert (p.shipping.demand_lane >= 0).all()
+    unpriced = demo.build(cost_rate=None, setup_matrix=matrix.assign(setup_cost=0.0))
+    assert unpriced.price_notes == ()
+    assert (unpriced.changeover_cost == 60.0).all()

@@ -282,7 +282,8 @@ def test_ship_capacity_of_a_lane_and_day(pallets: float, short: int) -> None:
             "line_id": "1",
             "item_id": "COLA",
             "promised_qty": 100.0,
-            "promised_at": pd.to_datetime(["2026-11-24T01:00Z", "2026-11-25T10:00Z"], utc=True),
+            "promised_at": pd.to_datetime(["2026-11-26T12:00Z", "2026-11-26T12:00Z"], utc=True),
+            "ready_at": pd.to_datetime(["2026-11-24T01:00Z", "2026-11-25T10:00Z"], utc=True),
             "due_at": pd.to_datetime(["2026-11-25T12:00Z", "2026-11-23T12:00Z"], utc=True),
         }
     ).astype({"item_id": "str", "order_id": "str", "line_id": "str"})

@@ -66,6 +66,18 @@ def test_writes_a_schedule_that_reads_back(
     assert len(tables["schedule_operation"]) == len(schedule)
 
 
+def test_overtime_and_expedites_are_booked_on_demand(plant: Path, tmp_path: Path) -> None:
+    """Tests that levers.csv is written with the options, and that its sum is in the summary."""
+    out = tmp_path / "out"
+    assert _run(plant, out, "--overtime", "8", "--expedite") == 0
+    levers = pd.read_csv(out / "levers.csv")
+    summary = json.loads((out / "summary.json").read_text())
+    shifts = levers.loc[levers["lever"] == "overtime", "cost"]
+    assert summary["overtime_cost"] == pytest.approx(shifts.sum(), abs=0.01)
+    assert (levers["saves"] > 0).all()
+    assert summary["prices"] == []
+
+
 def test_same_seed_same_bytes(plant: Path, tmp_path: Path) -> None:
     """Tests that two runs differ in nothing but the seconds that they took."""
     for name in ("one", "two"):

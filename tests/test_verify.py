@@ -329,6 +329,14 @@ def _buy_what_is_made(p: Problem, s: Schedule) -> Planted:
     return p, dataclasses.replace(s, purchases=s.purchases.assign(item_id="I0"))
 
 
+def _torn(p: Problem, s: Schedule) -> Planted:
+    def halves(t: pd.DataFrame) -> pd.DataFrame:
+        half = t.assign(qty=t["qty"] / 2)
+        return pd.concat([half, half.assign(leaves_at=half["leaves_at"] + pd.Timedelta(days=1))])
+
+    return p, _pegs(s, halves)
+
+
 PLANTED: list[tuple[Callable[[Problem, Schedule], Planted], str, str]] = [
     (_missing, "complete", "not in the schedule"),
     (_twice, "complete", "appears twice"),
@@ -363,6 +371,7 @@ PLANTED: list[tuple[Callable[[Problem, Schedule], Planted], str, str]] = [
     (_peg_twice, "promise", "more than once"),
     (_peg_unknown, "promise", "no such supply"),
     (_line_lost, "promise", "differ"),
+    (_torn, "partial", "leaves in parts"),
     (_expired, "shelf_life", "expired"),
     (_full_truck, "ship_capacity", "carries"),
     (_no_truck, "ship_capacity", "without a departure"),

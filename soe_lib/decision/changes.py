@@ -110,7 +110,8 @@ def shipments_too_early(
     shipments = table_or_empty(tables, "shipment")
     is_to_come = shipments["actual_departure_at"].isna() & (shipments["status"] == "planned")
     planned = shipments[is_to_come & (shipments["planned_departure_at"] >= as_of)]
-    ready = promises[[*LINE_KEY, "promised_at"]].rename(columns={"promised_at": "ready_at"})
+    at = promises["ready_at"] if "ready_at" in promises else promises["promised_at"]
+    ready = promises[LINE_KEY].assign(ready_at=at)
     joined = planned.merge(ready, on=LINE_KEY)
     late = joined["ready_at"].isna() | (joined["ready_at"] > joined["planned_departure_at"])
     found = joined[late].sort_values(

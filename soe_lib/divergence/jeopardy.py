@@ -82,7 +82,7 @@ def orders_in_jeopardy(
         (w + (f" (and {n - 1} more)" if n > 1 else ""))
         if isinstance(w, str)
         else (IN_STOCK if is_there else UNKNOWN)
-        for w, n, is_there in zip(why, more, rows["promised_at"] <= facts.as_of, strict=True)
+        for w, n, is_there in zip(why, more, rows["ready_at"] <= facts.as_of, strict=True)
     ]
     names = named(rows["item_id"], facts.item_names)
     found = rows.assign(

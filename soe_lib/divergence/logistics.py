@@ -148,7 +148,8 @@ def ship_capacity(facts: Facts, promises: pd.DataFrame) -> pd.DataFrame:
     """
     Return days and lanes on which less can leave than is promised for them.
 
-    An order line leaves on the later of its projected and its due day.
+    An order line should leave on the later of the day on which its goods are ready and its due
+    day; the projection itself sends it with a departure that has room.
     """
     capacity = facts.tables["ship_capacity"]
     capacity = capacity[capacity["ship_date"] >= facts.today]
@@ -156,9 +157,9 @@ def ship_capacity(facts: Facts, promises: pd.DataFrame) -> pd.DataFrame:
     per_pallet = facts.items["qty_per_pallet"]
     rows = promises[promises["promised_at"].notna()].merge(lines, on=KEYS)
     rows["pallets"] = rows["promised_qty"] / look_up(rows["item_id"], per_pallet)
-    projected = site_day(rows["promised_at"], facts.time_zone)
+    ready = site_day(rows["ready_at"], facts.time_zone)
     due = site_day(rows["due_at"], facts.time_zone)
-    rows["ship_date"] = projected.where(projected > due, due)
+    rows["ship_date"] = ready.where(ready > due, due)
     places = ["ship_date", "site_id", "lane_id"]
     wanted = rows.groupby(places, as_index=False).agg(
         pallets=("pallets", "sum"), num_orders=("order_id", "nunique")

@@ -253,9 +253,11 @@ def past_due(facts: Facts) -> pd.DataFrame:
         item_id=("item_id", "first"), open_qty=("open_qty", "sum"), due_at=("due_at", "min")
     )
     lateness = (facts.as_of - known["due_at"]).dt.total_seconds() / 86_400
+    never = pd.Series(pd.NaT, index=known.index, dtype="datetime64[us, UTC]")
     return known.assign(
         promised_qty=0.0,
-        promised_at=pd.Series(pd.NaT, index=known.index, dtype="datetime64[us, UTC]"),
+        promised_at=never,
+        ready_at=never,
         is_covered=False,
         lateness_days=lateness,
     )

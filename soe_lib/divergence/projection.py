@@ -248,6 +248,7 @@ def _off(missing: tuple[str, ...]) -> Projection:
             "due_at": pd.Series(dtype="datetime64[us, UTC]"),
             "promised_qty": pd.Series(dtype=float),
             "promised_at": pd.Series(dtype="datetime64[us, UTC]"),
+            "ready_at": pd.Series(dtype="datetime64[us, UTC]"),
             "is_covered": pd.Series(dtype=bool),
             "lateness_days": pd.Series(dtype=float),
             "late_cost": pd.Series(dtype=float),

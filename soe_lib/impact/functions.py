@@ -131,10 +131,12 @@ def shipments_without_goods(
     """
     keys = ["order_id", "line_id"]
     ahead = shipment[(shipment["planned_departure_at"] > as_of) & (shipment["status"] == "planned")]
+    ready = orders["ready_at"] if "ready_at" in orders else orders["promised_at"]
+    lines = orders[[*keys, "customer_id", "is_covered", "late_cost"]].assign(ready_at=ready)
     joined = ahead[["shipment_id", "lane_id", "carrier_id", "planned_departure_at", *keys]].merge(
-        orders[[*keys, "customer_id", "promised_at", "is_covered", "late_cost"]], on=keys
+        lines, on=keys
     )
-    missing = ~joined["is_covered"] | (joined["promised_at"] > joined["planned_departure_at"])
+    missing = ~joined["is_covered"] | (joined["ready_at"] > joined["planned_departure_at"])
     joined = joined.assign(
         is_missing=missing,
         cost=joined["late_cost"].where(missing, 0.0),

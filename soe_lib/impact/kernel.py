@@ -11,7 +11,7 @@ import numba
 
 from soe_lib.schedule import kernel as engine
 
-KERNELS = ("kernel.py", "promise_kernel.py", "replay_kernel.py")
+KERNELS = ("kernel.py", "leave_kernel.py", "promise_kernel.py", "replay_kernel.py")
 """Files with kernels or with the constants that they compile in."""
 
 

@@ -31,10 +31,11 @@ def order_impact(
     pandas.DataFrame
         One row per open (order_id, line_id), worst first: ``customer_id``, ``customer_tier``,
         ``item_id``, ``family_id``, ``site_id``, ``open_qty`` [uom], ``due_at``, ``promised_at``
-        (projected), ``promised_qty`` [uom], ``is_covered``, ``is_late``, ``lateness_days``
-        (signed), ``tardiness_days``, ``late_cost`` [money], ``margin_at_risk`` [money],
-        ``value`` [money], ``penalty_type``, ``price_source`` (the clause in words). Money is of
-        the open part of the line; it is nil where the feed has no price.
+        (projected), ``ready_at`` (where the promises have it), ``promised_qty`` [uom],
+        ``is_covered``, ``is_late``, ``lateness_days`` (signed), ``tardiness_days``,
+        ``late_cost`` [money], ``margin_at_risk`` [money], ``value`` [money], ``penalty_type``,
+        ``price_source`` (the clause in words). Money is of the open part of the line; it is nil
+        where the feed has no price.
     """
     found = priced_lines(promises, tables, params)
     tardy = found["lateness_days"].clip(lower=0)
@@ -68,6 +69,7 @@ def order_impact(
         "penalty_type",
         "price_source",
     ]
+    columns += ["ready_at"] if "ready_at" in found else []
     ordered = found[columns].sort_values(
         ["late_cost", "tardiness_days", "order_id", "line_id"],
         ascending=[False, False, True, True],

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from soe_lib.impact.kernel import kernel, unlocked
+from soe_lib.impact.leave_kernel import MADE, NEW, RECEIPT, STOCK, serve, start_over, take
 from soe_lib.impact.replay_kernel import (
     IS_LAST,
     LOT,
@@ -16,8 +17,6 @@ from soe_lib.impact.replay_kernel import (
 )
 from soe_lib.schedule.problem import NEVER
 
-# kinds of a slot; Still.slot has kind, number of the receipt or lot
-STOCK, RECEIPT, MADE, NEW = range(4)
 # ways to peg
 CHEAPER, BY_POLICY, AS_MADE = range(3)
 
@@ -98,7 +97,6 @@ def _withdraw(s, w):
 @kernel
 def _as_made(s, d, w):
     """Give order lines the lots that were made for them, and what was kept for them."""
-    copy(w.slot_left, w.slot_qty)
     copy(w.slot_first, w.slot_qty)
     for j in range(len(s.job)):
         demand = s.job[j, 0]
@@ -116,49 +114,7 @@ def _as_made(s, d, w):
                 continue
             given = min(part, w.slot_left[slot], w.open_qty[demand])
             if given > TINY:
-                w.slot_left[slot] -= given
-                w.open_qty[demand] -= given
-                w.ready[demand] = max(w.ready[demand], w.slot_at[slot])
-
-
-@kernel
-def _give(s, d, w, demand, slot):
-    if w.open_qty[demand] <= TINY or w.slot_left[slot] <= TINY:
-        return
-    at = w.slot_at[slot]
-    expires = NEVER
-    if s.slot[slot, 0] == MADE:
-        expires = min(at + s.shelf[s.demand_item[demand]], NEVER)
-    if expires < at:
-        return
-    given = min(w.open_qty[demand], w.slot_left[slot])
-    w.slot_left[slot] -= given
-    w.open_qty[demand] -= given
-    w.ready[demand] = max(w.ready[demand], at)
-
-
-@kernel
-def _by_policy(s, d, w):
-    """Who ranks first chooses first: the latest supply in time, then the earliest late one."""
-    for rank in range(len(s.by_rank)):
-        demand = s.by_rank[rank]
-        if w.open_qty[demand] <= TINY:
-            continue
-        i = s.demand_item[demand]
-        first, last = s.slot_offset[i], s.slot_offset[i + 1]
-        due = d.demand_due[demand]
-        late = first
-        while late < last and w.slot_at[w.ranked[late]] <= due:
-            late += 1
-        for place in range(late - 1, first - 1, -1):
-            if s.slot[w.ranked[place], 0] != NEW:
-                _give(s, d, w, demand, w.ranked[place])
-        for place in range(late, last):
-            if s.slot[w.ranked[place], 0] != NEW:
-                _give(s, d, w, demand, w.ranked[place])
-        for place in range(first, last):
-            if s.slot[w.ranked[place], 0] == NEW:
-                _give(s, d, w, demand, w.ranked[place])
+                take(w, demand, slot, given)
 
 
 @kernel
@@ -202,17 +158,14 @@ def one(s, d, w, out, spare, way, horizon):
                 horizon = max(horizon, w.end[o])
         for demand in range(len(d.demand_due)):
             horizon = max(horizon, d.demand_due[demand])
-    copy(w.slot_left, w.slot_qty)
-    copy(w.open_qty, d.demand_qty)
-    w.ready[:] = 0.0
-    _by_policy(s, d, w)
+    start_over(s, d, w)
+    serve(s, d, w)
     by_policy = _lateness(s, d, w, horizon, out)
     if way == BY_POLICY:
         return BY_POLICY
-    copy(w.open_qty, d.demand_qty)
-    w.ready[:] = 0.0
+    start_over(s, d, w)
     _as_made(s, d, w)
-    _by_policy(s, d, w)
+    serve(s, d, w)
     as_made = _lateness(s, d, w, horizon, spare)
     if way == AS_MADE or as_made < by_policy - 1e-6:
         copy(out, spare)

@@ -146,7 +146,10 @@ class Replay:
         pieces = [range(k, min(k + CHUNK, count)) for k in range(0, count, CHUNK)]
         with ThreadPoolExecutor(THREADS) as pool:
             if any(pool.map(part, pieces)):
-                raise ReplayError(f"more than {HELD_ROWS:,} working intervals hold people at once")
+                raise ReplayError(
+                    f"more than {HELD_ROWS:,} working intervals hold people at once, or order "
+                    f"lines take from too many supplies"
+                )
         return Replayed(out, ends[:, 0].astype(np.int64), ends[:, 1], ends[:, 2] > 0, lot_end)
 
     def with_facts(self, **facts: np.ndarray) -> Replay:
@@ -163,6 +166,7 @@ class Replay:
         machines, n, items = len(s.machine), len(s.op_i), len(s.lead)
         room = int(s.event_offset[-1])
         slots = len(s.slot)
+        pegs = 4 * (slots + orders + len(s.job)) + 64
         return Work(
             order=s.sequence.copy(),
             head=np.zeros(machines, np.int64),
@@ -191,6 +195,15 @@ class Replay:
             ready=np.zeros(orders),
             other=np.zeros(items),
             lacking=np.zeros(len(s.lot_item)),
+            room=np.zeros(len(s.lane_at)),
+            loaded=np.zeros(len(s.lane_at)),
+            banned=np.zeros(slots, np.int64),
+            pegs=np.zeros(2, np.int64),
+            peg_first=np.zeros(orders, np.int64),
+            peg_next=np.zeros(pegs, np.int64),
+            peg_slot=np.zeros(pegs, np.int64),
+            peg_qty=np.zeros(pegs),
+            peg_leaves=np.zeros(pegs),
         )
 
 
@@ -209,14 +222,7 @@ def replay_of(problem: Problem, schedule: Schedule) -> Replay:
     Returns
     -------
     Replay
-
-    Raises
-    ------
-    ReplayError
-        When the problem has departures with limited room, which a replay does not know.
     """
-    if (problem.shipping.demand_lane >= 0).any():
-        raise ReplayError("departures with limited room are not replayed")
     plan = schedule.plan
     if plan is None:
         plan = new_plan(problem)
@@ -281,7 +287,7 @@ def replay(problem: Problem, plan: Plan, floor: np.ndarray) -> Replay:
     jobs = _jobs(problem, plan, slots)
     placed = state.place[user, engine.MACHINE] >= 0
     takes = np.flatnonzero(sold[need_item] & placed)
-    clauses = problem.clauses
+    clauses, ships = problem.clauses, problem.shipping
     assert clauses is not None
     still = Still(
         machine=f.machine[:, :2].astype(np.int64),
@@ -317,6 +323,13 @@ def replay(problem: Problem, plan: Plan, floor: np.ndarray) -> Replay:
         job_qty=jobs[1],
         job_slot=jobs[2],
         takes=np.column_stack([user[takes], takes]).astype(np.int64),
+        expires=problem.supply_expires.astype(float),
+        partial=problem.demand_partial.astype(bool),
+        lane=ships.demand_lane.astype(np.int64),
+        pallets=ships.demand_pallets.astype(float),
+        lane_offset=ships.offset.astype(np.int64),
+        lane_at=ships.at.astype(float),
+        lane_room=ships.pallets.astype(float),
     )  # fmt: skip
     run = f.alt_f[alternate, engine.PER_UNIT] * state.lot_qty[lot]
     early = plan.expedited[: len(problem.supply_item)]

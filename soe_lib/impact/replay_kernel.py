@@ -63,6 +63,13 @@ class Still(NamedTuple):
     job_qty: np.ndarray
     job_slot: np.ndarray
     takes: np.ndarray  # needs (operation, need) of items that are also sold
+    expires: np.ndarray  # of receipts
+    partial: np.ndarray  # order lines that may leave in parts
+    lane: np.ndarray  # of order lines, -1: none
+    pallets: np.ndarray  # of order lines, per unit
+    lane_offset: np.ndarray  # departures of each lane
+    lane_at: np.ndarray
+    lane_room: np.ndarray
 
 
 class Draw(NamedTuple):
@@ -112,6 +119,15 @@ class Work(NamedTuple):
     ready: np.ndarray
     other: np.ndarray
     lacking: np.ndarray
+    room: np.ndarray  # left on departures [pallets]
+    loaded: np.ndarray  # of it by the order line that is looked at
+    banned: np.ndarray  # by slot: number of the order line that it would be too old for
+    pegs: np.ndarray
+    peg_first: np.ndarray  # pegs of each order line, chained
+    peg_next: np.ndarray
+    peg_slot: np.ndarray
+    peg_qty: np.ndarray
+    peg_leaves: np.ndarray
 
 
 @kernel
@@ -363,7 +379,7 @@ def _take(s, w, o, at):
         w.used[i] += s.need_qty[k]
         have = w.bought[i]
         for e in range(s.event_offset[i], s.event_offset[i] + w.events[i]):
-            if w.times[e] <= at:
+            if w.times[e] <= at + 1e-6:
                 have += w.amounts[e]
         if have < w.used[i] - TINY:
             w.need_bought[k] = w.used[i] - have

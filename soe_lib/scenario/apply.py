@@ -89,7 +89,10 @@ def expedited(tables: Tables, expedites: Sequence[Expedite]) -> pd.DataFrame:
     sooner = pd.Series(keys.map(dates), index=lines.index, dtype="datetime64[us]")
     current = lines["promised_date"].fillna(lines["required_date"])
     is_pulled = sooner.notna() & (sooner < current) & (lines["status"] == "open")
-    return lines.assign(promised_date=lines["promised_date"].where(~is_pulled, sooner))
+    return lines.assign(
+        promised_date=lines["promised_date"].where(~is_pulled, sooner),
+        is_expedite_possible=lines["is_expedite_possible"].where(~is_pulled, False),  # only once
+    )
 
 
 def split_lots(tables: Tables, as_of: pd.Timestamp, splits: Sequence[Split]) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from soe_lib.divergence.facts import facts_of
@@ -54,7 +53,7 @@ class Context:
 
     def problem(self, tables: Mapping[str, pd.DataFrame] | None = None) -> Problem:
         """Return the scheduling problem of the snapshot, or of a delta on its tables."""
-        problem = build_problem(
+        return build_problem(
             self.tables if tables is None else tables,
             self.as_of,
             site_time_zone=self.site_time_zone,
@@ -63,8 +62,6 @@ class Context:
             fences=self.params.fences,
             horizon_weeks=self.params.horizon.horizon_weeks,
         )
-        price = self.prices.changeover_per_hour(problem.resource_ids)
-        return problem.replace(changeover_cost=np.array(price, dtype=float))
 
     @cached_property
     def prices(self) -> Prices:

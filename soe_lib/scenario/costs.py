@@ -6,12 +6,12 @@ The sum of :data:`TERMS` is the total cost of a scenario.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from soe_lib.money import holding_cost, rate
+from soe_lib.money import holding_cost, site_rates
 from soe_lib.params import MoneyParams
 from soe_lib.scenario.difference import DECIDED_CHANGES, OPERATION_KEY
 from soe_lib.scenario.published import table_or_empty
@@ -82,22 +82,6 @@ class Prices:
     group: Mapping[str, str]
     hourly: Mapping[str, float]
 
-    def changeover_per_hour(self, resource_ids: Sequence[str]) -> list[float]:
-        """
-        Return what an hour of changeover costs on each resource, for the engine. [money/h]
-
-        The engine prices time only, so the cost beside it is spread over the hours of the
-        resource's own changeovers.
-        """
-        found = []
-        for name in resource_ids:
-            groups = (name, self.group.get(name, ""), "*")
-            own = [value for (group, *_), value in self.matrix.items() if group in groups]
-            hours = sum(minutes for minutes, _ in own) / 60
-            beside = sum(cost for _, cost in own)
-            found.append(self.hourly[name] + (beside / hours if hours > 0 else 0.0))
-        return found
-
 
 def prices_of(tables: Tables, money: MoneyParams) -> Prices:
     """Read the prices of a snapshot; ``money`` stands in where the feed has none."""
@@ -106,20 +90,16 @@ def prices_of(tables: Tables, money: MoneyParams) -> Prices:
     setups = table_or_empty(tables, "setup_matrix")
     columns = ["resource_group", "from_setup_family", "to_setup_family", "setup_minutes"]
     rows = setups[columns].assign(setup_cost=setups["setup_cost"].fillna(0.0))
-    default = money.changeover_cost_per_hour
     names = resources["resource_id"].tolist()
-    own_rates = {
-        "holding_pct_per_year": rate(rates, "holding_pct", "*", money.holding_pct_per_year)[0],
-        "lost_sale_pct": rate(rates, "lost_sale_pct", "*", money.lost_sale_pct)[0],
-    }
+    own = site_rates(rates, names, money)
     return Prices(
-        money.model_copy(update=own_rates),
+        own.money,
         {
             (group, before, after): (minutes, cost)
             for group, before, after, minutes, cost in rows.itertuples(index=False, name=None)
         },
         dict(zip(names, resources["resource_group"].fillna("").tolist(), strict=True)),
-        {name: rate(rates, "changeover_hour", name, default)[0] for name in names},
+        own.changeover,
     )
 
 

@@ -56,6 +56,7 @@ SHAPES: dict[str, dict[str, str]] = {
         "open_qty": _NUMBER,
         "due_at": _AT,
         "promised_qty": _NUMBER,
+        "ready_at": _AT,
         "promised_at": _AT,
         "promised_date": _DATE,
         "is_covered": _FLAG,
@@ -81,6 +82,7 @@ SHAPES: dict[str, dict[str, str]] = {
     },
     "scenario_expedites": {
         "supply_id": _TEXT,
+        "purchase_order": _TEXT,
         "item_id": _TEXT,
         "old_at": _AT,
         "new_at": _AT,

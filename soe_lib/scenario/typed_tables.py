@@ -150,6 +150,7 @@ def _faster(tables: Tables, lever: PremiumFreight) -> dict[str, pd.DataFrame]:
             .where(~own, faster)
             .astype(lines["transit_days"].dtype),
             due_at=lines["due_at"].where(~(own & has_hour), lines["due_at"] + saved),
+            lane_id=lines["lane_id"].where(~own),  # a truck of its own waits for no departure
         )
     }
 

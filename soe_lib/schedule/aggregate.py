@@ -245,6 +245,8 @@ def _add_lanes(
         at = np.searchsorted(grid, ships.at[part], side="right") - 1
         inside = (at >= 0) & (at < buckets)
         room = np.bincount(at[inside], ships.pallets[part][inside], minlength=buckets).cumsum()
+        if len(at):  # after the last departure that is known no limit is known
+            room[max(int(at[-1]) + 1, 0) :] = INFINITE
         load = ships.demand_pallets[demand[mine]] * problem.demand_qty[demand[mine]]
         rows = parts.rows(np.full(buckets, -INFINITE), room)
         length = buckets - taken[mine]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from soe_lib.money import site_rates
 from soe_lib.params import FenceParams, MoneyParams, PriorityCriterion
 from soe_lib.schedule.calendar import build_calendar
 from soe_lib.schedule.demand import open_demand
@@ -15,6 +16,7 @@ from soe_lib.schedule.lots import SECONDARY, Lots, build_lots
 from soe_lib.schedule.problem import NEVER, Clauses, Problem
 from soe_lib.schedule.recipes import build_recipes, exploded, routing_family
 from soe_lib.schedule.secondary import build_labour, build_tools
+from soe_lib.schedule.shipping import build_shipping
 from soe_lib.schedule.urgency import with_urgency
 from soe_lib.tables import TABLES
 
@@ -49,7 +51,8 @@ def build_problem(
     order_priority
         Ordered policy by which open order lines choose their supply.
     money, fences
-        Prices and fences where the feed has none.
+        Prices and fences where the feed has none; ``price_notes`` say which prices of the feed
+        override a parameter.
     horizon_weeks
         Weeks of open demand that are looked at. [weeks]
     plan_lots
@@ -71,6 +74,8 @@ def build_problem(
     rows = {name: tables[name] if name in tables else TABLES[name].empty() for name in TABLES}
     resources = rows["resource"].sort_values("resource_id").reset_index(drop=True)
     resource_ids = tuple(resources["resource_id"].tolist())
+    rates = site_rates(rows["cost_rate"], resource_ids, money)
+    money = rates.money
     calendar = build_calendar(rows, resource_ids, as_of, notes)
     tools, labour = build_tools(rows, as_of), build_labour(rows, as_of)
     names = (tools.tool_ids, labour.skill_ids)
@@ -84,8 +89,10 @@ def build_problem(
     item_index = pd.Index(item_ids)
     families, setup = _setups(rows, resources, lots, notes)
     lead_days = items["lead_time_days"].fillna(7.0).to_numpy()
-    overtime = resources["overtime_cost_per_hour"].fillna(money.overtime_cost_per_hour)
-    changeover = np.full(len(resource_ids), money.changeover_cost_per_hour)
+    overtime = resources["overtime_cost_per_hour"].fillna(
+        resources["resource_id"].map(rates.overtime)
+    )
+    shipping = build_shipping(rows, demand, as_of, site_time_zone, notes)
     supply = _supply(rows, item_index, as_of)
     recipes = build_recipes(rows, item_ids, resource_ids, families, *names, as_of)
     operations = lots.operations
@@ -131,13 +138,16 @@ def build_problem(
         supply_item=supply["item"].to_numpy(np.int64),
         supply_at=supply["at"].to_numpy(float),
         supply_qty=supply["qty"].to_numpy(float),
+        supply_ids=tuple(supply["name"]),
+        supply_expedite_at=supply["early"].to_numpy(float),
+        supply_expedite_cost=supply["price"].to_numpy(float),
         demand_keys=tuple(zip(demand["order_id"], demand["line_id"], strict=True)),
         demand_item=item_index.get_indexer(demand["item_id"]),
         demand_qty=demand["open_qty"].to_numpy(float),
         demand_due=demand["due_minutes"].to_numpy(float),
         demand_weight=demand["cost_per_day"].to_numpy(float),
         demand_rank=demand["rank"].to_numpy(np.int64),
-        changeover_cost=changeover,
+        changeover_cost=_changeover_cost(rows["setup_matrix"], resources, rates.changeover),
         overtime_cost=overtime.to_numpy(float),
         item_lot_min=items["lot_min_qty"].fillna(0.0).to_numpy(float),
         item_lot_multiple=items["lot_multiple_qty"].fillna(0.0).to_numpy(float),
@@ -162,9 +172,11 @@ def build_problem(
         recipes=recipes,
         labour=labour,
         tools=tools,
+        shipping=shipping,
         holding_per_day=money.holding_pct_per_year / 100 / 365,
         is_planning=(len(lots.lots) == 0) if plan_lots is None else plan_lots,
         notes=tuple(notes),
+        price_notes=rates.notes,
     )
     return with_urgency(problem)
 
@@ -208,6 +220,27 @@ def _setups(
     return families, setup
 
 
+def _changeover_cost(
+    matrix: pd.DataFrame, resources: pd.DataFrame, hourly: Mapping[str, float]
+) -> np.ndarray:
+    """
+    Return what an hour of changeover costs on each resource. [money/h]
+
+    The engine prices time only, so the matrix's own cost of a changeover is spread over the hours
+    of the resource's own changeovers.
+    """
+    group = resources["resource_group"].where(
+        resources["resource_group"].notna(), resources["resource_id"]
+    )
+    found = []
+    for own, shared in zip(resources["resource_id"], group, strict=True):
+        mine = matrix[matrix["resource_group"].isin([own, shared, "*"])]
+        hours = float(mine["setup_minutes"].sum()) / 60
+        beside = float(mine["setup_cost"].fillna(0.0).sum())
+        found.append(hourly[own] + (beside / hours if hours > 0 else 0.0))
+    return np.array(found, dtype=float)
+
+
 def _on_hand(rows: Mapping[str, pd.DataFrame], items: pd.Index, as_of: pd.Timestamp) -> np.ndarray:
     stock = rows["inventory_balance"]
     stock = stock[stock["balance_at"] <= as_of]
@@ -221,6 +254,7 @@ def _on_hand(rows: Mapping[str, pd.DataFrame], items: pd.Index, as_of: pd.Timest
 
 
 def _supply(rows: Mapping[str, pd.DataFrame], items: pd.Index, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return open receipts with their arrival, the arrival when expedited, and its price."""
     lines = rows["purchase_order_line"]
     lines = lines[(lines["status"] == "open") & lines["item_id"].isin(items)]
     open_qty = lines["ordered_qty"] - lines["received_qty"].fillna(0)
@@ -230,12 +264,19 @@ def _supply(rows: Mapping[str, pd.DataFrame], items: pd.Index, as_of: pd.Timesta
     day = lines["promised_date"].fillna(lines["required_date"]).dt.tz_localize("UTC")
     noon = day + pd.Timedelta(hours=12)
     minutes = (lines["eta_at"].fillna(noon) - as_of).dt.total_seconds() / 60
+    # past due and not here: a day from now at best; an exact arrival is taken as given
+    at = np.where(lines["eta_at"].notna() & (minutes > 0), minutes, minutes.clip(1440.0))
+    can = lines["is_expedite_possible"].eq(True).fillna(False).to_numpy(bool)
+    gained = lines["expedite_days"].astype(float).fillna(0.0).to_numpy() * 1440.0
+    early = np.maximum(at - gained, 1440.0)  # nothing arrives before the day after
     found = pd.DataFrame(
         {
             "item": items.get_indexer(lines["item_id"]),
-            # past due and not here: a day from now at best; an exact arrival is taken as given
-            "at": np.where(lines["eta_at"].notna() & (minutes > 0), minutes, minutes.clip(1440.0)),
+            "at": at,
             "qty": np.minimum(open_qty, confirmed).to_numpy(float),
+            "name": (lines["po_id"].astype("str") + "/" + lines["line_id"].astype("str")).array,
+            "early": np.where(can & (early < at), early, NEVER),
+            "price": np.where(can, lines["expedite_cost"].astype(float).fillna(0.0), 0.0),
         }
     )
     found = found[found["qty"] > 0]

@@ -29,8 +29,8 @@ def open_demand(
         One row per open (order_id, line_id): ``item_id``, ``open_qty`` [uom], ``due_minutes`` (end
         of the promised day less transit, minutes since as_of), ``cost_per_day`` [money/day],
         ``rank`` by the policy, 0 first; the clause as in ``problem.Clauses`` (``free_days``,
-        ``flat``, ``per_day``, ``per_week``, ``cap``, ``lost_after_days``, ``lost``), ``is_partial``
-        and ``lane_id``.
+        ``flat``, ``per_day``, ``per_week``, ``cap``, ``lost_after_days``, ``lost``),
+        ``is_partial``, ``lane_id`` and ``is_pick_up``.
     """
     lines = rows["sales_order_line"]
     lines = lines[lines["status"] == "open"].copy()
@@ -68,6 +68,7 @@ def open_demand(
         lines["margin_per_unit"].fillna(0.0) * lines["open_qty"] * money.lost_sale_pct / 100
     ).astype(float)
     lines["is_partial"] = lines["is_partial_allowed"].eq(True).fillna(False).astype(bool)
+    lines["is_pick_up"] = lines["is_customer_pick_up"].eq(True).fillna(False).astype(bool)
     tier = lines["customer_id"].map(
         rows["customer_terms"].set_index("customer_id")["customer_tier"]
     )
@@ -97,5 +98,6 @@ def open_demand(
         lost=("lost", "sum"),
         is_partial=("is_partial", "min"),
         lane_id=("lane_id", "first"),
+        is_pick_up=("is_pick_up", "min"),
     )
     return summed.reset_index()

@@ -171,7 +171,7 @@ def dispatch_kernel(
             used[i] += f.need_f[need, 0] * lot_qty[lot] + f.need_f[need, 1]
             have = bought[i]
             for e in range(events[i]):
-                if times[stock.offset[i] + e] <= at:
+                if times[stock.offset[i] + e] <= at + 1e-6:
                     have += amounts[stock.offset[i] + e]
             bought[i] += max(0.0, used[i] - have)
         tool = aids.alt_tool[alt]

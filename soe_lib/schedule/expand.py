@@ -196,7 +196,9 @@ def _operations(problem: Problem, lots: np.ndarray) -> tuple[np.ndarray, np.ndar
     release = np.concatenate([problem.lot_release, np.zeros(len(planned))])
     op_f[:, FLOOR] = np.where(within == 0, release[lot], 0.0)
     held = problem.op_frozen & (problem.op_start < NEVER / 2)
-    floor = np.where(held, problem.op_start, op_f[:firm_ops, FLOOR])
+    floor = np.where(
+        held, np.maximum(problem.op_start, op_f[:firm_ops, FLOOR]), op_f[:firm_ops, FLOOR]
+    )
     op_f[:firm_ops, FLOOR] = np.where(problem.op_fixed, 0.0, np.maximum(floor, 0.0))
     op_f[:firm_ops, FIXED_SETUP] = np.where(problem.op_fixed, 0.0, problem.op_setup)
     op_f[firm_ops:, FIXED_SETUP] = recipes.op_setup[own]

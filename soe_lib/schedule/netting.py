@@ -162,8 +162,9 @@ def _dated(problem: Problem) -> dict[int, list[list[float]]]:
     found: dict[int, list[list[float]]] = {}
     for item in np.flatnonzero(problem.on_hand > 0).tolist():
         found.setdefault(item, []).append([0.0, float(problem.on_hand[item])])
+    arrival = problem.supply_arrival.tolist()
     for k, item in enumerate(problem.supply_item.tolist()):
-        entry = [float(problem.supply_at[k]), float(problem.supply_qty[k])]
+        entry = [arrival[k], float(problem.supply_qty[k])]
         found.setdefault(item, []).append(entry)
     for entries in found.values():
         entries.sort()

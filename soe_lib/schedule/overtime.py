@@ -66,6 +66,34 @@ def with_overtime(
     )
 
 
+def bookable(
+    problem: Problem, resource_calendar: pd.DataFrame, name: str, hours_per_week: float, weeks: int
+) -> list[tuple[float, float]]:
+    """Return the overtime that may be booked on a resource while it is closed. [min]"""
+    r = problem.resource_ids.index(name)
+    part = slice(problem.calendar.offset[r], problem.calendar.offset[r + 1])
+    own = np.column_stack([problem.calendar.begin[part], problem.calendar.end[part]])
+    found = _bookable(problem, resource_calendar, name, hours_per_week, weeks)
+    return [(float(begin), float(end)) for begin, end in _outside(found, own)]
+
+
+def with_interval(problem: Problem, resource: int, begin: float, end: float) -> Problem:
+    """Return the problem with one more interval of overtime on a closed resource. [min]"""
+    calendar = problem.calendar
+    low, high = int(calendar.offset[resource]), int(calendar.offset[resource + 1])
+    at = low + int(np.searchsorted(calendar.begin[low:high], begin))
+    offset = calendar.offset.copy()
+    offset[resource + 1 :] += 1
+    return problem.replace(
+        calendar=Calendar(
+            offset,
+            np.insert(calendar.begin, at, begin),
+            np.insert(calendar.end, at, end),
+            np.insert(calendar.is_overtime, at, True),
+        )
+    )
+
+
 def overtime_used(problem: Problem, schedule: Schedule) -> pd.DataFrame:
     """
     Return the overtime that a schedule really works.

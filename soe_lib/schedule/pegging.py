@@ -4,7 +4,8 @@ Promises: open order lines pegged to stock, receipts and lots, quantity-exact, b
 Two ways to peg are weighed: by the order priority policy (who ranks first chooses first, and takes
 the latest supply that is still in time, so that early supply is left to those who need it), and as
 the lots were made (each lot for the lines it was planned for). The cheaper one holds, the policy
-where they cost the same.
+where they cost the same. Goods leave as ``leaving`` says; a supply that would be expired by then is
+left to others.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from soe_lib.schedule.leaving import Docks
 from soe_lib.schedule.problem import NEVER, Clauses, Problem
 
 TINY = 1e-6
+Peg = tuple[int, int, float, float]
+"""Order line, supply, quantity [uom] and the instant at which it leaves [min]."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,20 @@ def supplies(
     lot_end: np.ndarray,
     lot_names: list[str],
     bought: list[tuple[int, float, float]],
+    expedited: np.ndarray,
 ) -> Supply:
-    """Return everything that may be promised; ``bought`` are (item, qty, at) for order lines."""
+    """
+    Return everything that may be promised.
+
+    ``bought`` are (item, qty, at) for order lines; ``expedited`` as in ``Plan``.
+    """
     wanted = np.zeros(len(problem.item_ids), bool)
     wanted[problem.demand_item] = True
     stock = np.flatnonzero(wanted & (problem.on_hand > 0))
     dated = np.flatnonzero(wanted[problem.supply_item])
+    arrival = np.where(
+        expedited[: len(problem.supply_at)], problem.supply_expedite_at, problem.supply_at
+    )
     made = np.flatnonzero(wanted[lot_item] & (lot_end < NEVER / 2) & (lot_qty > 0))
     shelf = problem.item_shelf_minutes[lot_item[made]]
     item = np.concatenate(
@@ -62,7 +74,7 @@ def supplies(
     return Supply(
         item.astype(np.int64),
         np.concatenate(
-            [np.full(len(stock), -1.0), problem.supply_at[dated], lot_end[made],
+            [np.full(len(stock), -1.0), arrival[dated], lot_end[made],
              [b[2] for b in bought]]
         ),
         np.concatenate(
@@ -112,94 +124,102 @@ def without(supply: Supply, item: np.ndarray, at: np.ndarray, qty: np.ndarray) -
 
 def peg(
     problem: Problem, supply: Supply, planned: list[tuple[int, int, float]] | None = None
-) -> list[tuple[int, int, float]]:
+) -> list[Peg]:
     """
-    Return pegs (demand, supply, qty).
+    Return pegs (demand, supply, qty, leaving instant), the last NEVER where a line is not covered.
 
     Parameters
     ----------
     planned
         Pegs that hold first, as the lots were made; the policy peg what they leave.
     """
-    left = supply.qty.copy()
-    open_qty = problem.demand_qty.copy()
-    rows: list[tuple[int, int, float]] = []
+    left = supply.qty.tolist()
+    open_qty = problem.demand_qty.tolist()
+    held: dict[int, dict[int, float]] = {}
     for demand, s, qty in planned or ():
-        taken = min(qty, float(left[s]), float(open_qty[demand]))
+        taken = min(qty, left[s], open_qty[demand])
         if taken > TINY:
             left[s] -= taken
             open_qty[demand] -= taken
-            rows.append((demand, s, taken))
+            own = held.setdefault(demand, {})
+            own[s] = own.get(s, 0.0) + taken
     of_item: dict[int, list[int]] = {}
     for s in np.lexsort((np.arange(len(supply.at)), supply.at)).tolist():
         of_item.setdefault(int(supply.item[s]), []).append(s)
     at, expires = supply.at.tolist(), supply.expires.tolist()
     due = problem.demand_due.tolist()
+    docks = Docks(problem)
+    rows: list[Peg] = []
     for d in np.argsort(problem.demand_rank, kind="stable").tolist():
-        if open_qty[d] <= TINY:
-            continue
-        entries = [s for s in of_item.get(int(problem.demand_item[d]), []) if left[s] > TINY]
-        # A new supply at its lead time is what is left when nothing real is: it takes no capacity
-        # and would hide that the lot that is planned comes late.
-        in_time = [s for s in entries if at[s] <= due[d] and supply.kind[s] != "purchase"]
-        late = [s for s in entries if at[s] > due[d] and supply.kind[s] != "purchase"]
-        new = [s for s in entries if supply.kind[s] == "purchase"]
-        for s in [*reversed(in_time), *late, *new]:
-            if open_qty[d] <= TINY:
+        own = held.get(d, {})
+        spoiled: set[int] = set()
+        while True:
+            if open_qty[d] > TINY:
+                entries = [
+                    s for s in of_item.get(int(problem.demand_item[d]), ())
+                    if left[s] > TINY and s not in spoiled and expires[s] >= at[s]
+                ]  # fmt: skip
+                for s in _preferred(supply, entries, at, due[d]):
+                    if open_qty[d] <= TINY:
+                        break
+                    taken = min(open_qty[d], left[s])
+                    left[s] -= taken
+                    open_qty[d] -= taken
+                    own[s] = own.get(s, 0.0) + taken
+            if open_qty[d] > 1e-6:
+                rows += [(d, s, qty, NEVER) for s, qty in own.items()]
                 break
-            if expires[s] < max(at[s], min(due[d], at[s])):
-                continue
-            taken = min(float(open_qty[d]), float(left[s]))
-            left[s] -= taken
-            open_qty[d] -= taken
-            rows.append((d, s, taken))
+            parts, used = docks.leave(d, [(at[s], qty) for s, qty in own.items()])
+            late = [
+                s for s, part in zip(own, parts, strict=True)
+                if max(leaves for leaves, _ in part) > expires[s] + TINY
+            ]  # fmt: skip
+            if not late:
+                docks.book(used)
+                for s, part in zip(own, parts, strict=True):
+                    rows += [(d, s, qty, leaves) for leaves, qty in part]
+                break
+            for s in late:  # expired when it would leave: somebody else may have it
+                qty = own.pop(s)
+                left[s] += qty
+                open_qty[d] += qty
+                spoiled.add(s)
     return rows
 
 
+def _preferred(supply: Supply, entries: list[int], at: list[float], due: float) -> list[int]:
+    """
+    Return supplies as an order line takes them: the latest in time, else the first that is late.
+
+    A new purchase at its lead time is what is left when nothing real is: it takes no capacity and
+    would hide that the lot that is planned comes late.
+    """
+    real = [s for s in entries if supply.kind[s] != "purchase"]
+    in_time = [s for s in real if at[s] <= due]
+    late = [s for s in real if at[s] > due]
+    return [*reversed(in_time), *late, *(s for s in entries if supply.kind[s] == "purchase")]
+
+
 def promised(
-    problem: Problem, supply: Supply, rows: list[tuple[int, int, float]], horizon: float
+    problem: Problem, supply: Supply, rows: list[Peg], horizon: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return quantity, ready and leaving instants, and lateness in days, of every order line."""
     count = len(problem.demand_qty)
-    qty, ready = np.zeros(count), np.zeros(count)
+    qty, ready, leaves = np.zeros(count), np.zeros(count), np.zeros(count)
     if rows:
         demand = np.array([row[0] for row in rows])
         np.add.at(qty, demand, [row[2] for row in rows])
         np.maximum.at(ready, demand, supply.at[[row[1] for row in rows]])
-    covered = qty >= problem.demand_qty - 1e-6
-    leaves = depart(problem, np.where(covered, ready, NEVER))
+        np.maximum.at(leaves, demand, [row[3] for row in rows])
+    leaves = np.where(qty >= problem.demand_qty - 1e-6, leaves, NEVER)
     counted = np.where(leaves < NEVER / 2, leaves, np.maximum(horizon, problem.demand_due))
     return qty, ready, leaves, (counted - problem.demand_due) / 1440.0
-
-
-def depart(problem: Problem, ready: np.ndarray) -> np.ndarray:
-    """Return when each line leaves: at once, or with the first departure that has room, by rank."""
-    ships = problem.shipping
-    leaves = ready.copy()
-    on_lane = ships.demand_lane >= 0
-    if not on_lane.any():
-        return leaves
-    room = ships.pallets.copy()
-    for d in np.argsort(problem.demand_rank, kind="stable").tolist():
-        lane = int(ships.demand_lane[d])
-        if lane < 0 or ready[d] >= NEVER / 2:
-            continue
-        pallets = float(ships.demand_pallets[d] * problem.demand_qty[d])
-        low, high = int(ships.offset[lane]), int(ships.offset[lane + 1])
-        own = np.arange(low, high)
-        fits = own[(ships.at[low:high] >= ready[d]) & (room[low:high] >= pallets - 1e-9)]
-        if not len(fits):  # more than any departure takes: it leaves with the first that is empty
-            leaves[d] = NEVER
-            continue
-        room[fits[0]] -= pallets
-        leaves[d] = ships.at[fits[0]]
-    return leaves
 
 
 def promise_tables(
     problem: Problem,
     supply: Supply,
-    rows: list[tuple[int, int, float]],
+    rows: list[Peg],
     horizon: float,
     instants: object,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -235,6 +255,7 @@ def promise_tables(
             supply_id=pd.Series([supply.name[s] for s in own], dtype="str"),
             qty=[row[2] for row in order],
             available_at=instants(problem, np.maximum(supply.at[own], 0.0)),
+            leaves_at=instants(problem, np.array([row[3] for row in order], dtype=float)),
         )
     )
     return promises, pegging.astype({"qty": float})

@@ -179,7 +179,8 @@ def netting_key(problem: Problem) -> str:
     recipes = problem.recipes
     parts = (
         problem.demand_item, problem.demand_qty, problem.on_hand, problem.supply_item,
-        problem.supply_qty, problem.supply_at, problem.op_lot, problem.op_fixed, problem.lot_item,
+        problem.supply_qty, problem.supply_arrival, problem.op_lot, problem.op_fixed,
+        problem.lot_item,
         problem.lot_qty, problem.need_offset, problem.need_item, problem.need_qty,
         problem.item_lot_min, problem.item_lot_multiple, problem.item_lot_max, problem.item_is_made,
         problem.item_lead_minutes, recipes.offset, recipes.need_offset, recipes.need_item,
@@ -223,7 +224,7 @@ def new_plan(
         state,
         clock,
         jobs.lot_due,
-        np.zeros(len(problem.supply_item) + len(problem.item_ids), bool),
+        np.concatenate([problem.supply_is_early, np.zeros(len(problem.item_ids), bool)]),
         np.ones(len(problem.calendar.begin), bool),
         step,
         np.concatenate([problem.need_item, recipes.need_item]).astype(np.int64),

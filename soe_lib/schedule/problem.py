@@ -16,166 +16,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-NEVER = 1e15
-"""Minute of what does not happen."""
-
-
-class ProblemError(ValueError):
-    """The problem contradicts itself; the text names the row."""
-
-
-def _floats() -> np.ndarray:
-    return np.zeros(0)
-
-
-def _ints() -> np.ndarray:
-    return np.zeros(0, np.int64)
-
-
-def _offset() -> np.ndarray:
-    return np.zeros(1, np.int64)
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """
-    Working intervals of all resources, flattened.
-
-    Attributes
-    ----------
-    offset
-        Shape (num_resources + 1,): intervals of resource r are ``offset[r]:offset[r + 1]``.
-    begin, end
-        Begin and end of each interval, ascending per resource, disjoint. [min]
-    is_overtime
-        True where the hour costs the overtime rate; the search decides which of these it books.
-    """
-
-    offset: np.ndarray
-    begin: np.ndarray
-    end: np.ndarray
-    is_overtime: np.ndarray
-
-
-@dataclass(frozen=True)
-class Recipes:
-    """
-    How the engine makes planned lots: the routing and bill of each item that it may make.
-
-    Attributes
-    ----------
-    offset
-        Shape (num_items + 1,): recipe operations of item i are ``offset[i]:offset[i + 1]``; an
-        item without any cannot be made (it is bought).
-    op_no, op_family, op_setup
-        Shape (num_recipe_operations,): number, set-up family (-1 none) and fixed set-up [min].
-    alt_offset, alt_resource, alt_minutes_per_unit, alt_minutes_fixed, alt_preference
-        Alternates of each recipe operation, flattened: resource, run time per good unit of the lot
-        [min/uom], run time per lot [min], preference (lower is better).
-    alt_tool, alt_skill, alt_heads, alt_queue
-        Shape of ``alt_resource``: tool (-1 none), skill (-1 none), people, wait after the
-        operation [min].
-    need_offset, need_item, need_per_unit
-        Components of each recipe operation, flattened: item and quantity per good unit. [uom/uom]
-    """
-
-    offset: np.ndarray = field(default_factory=_offset)
-    op_no: np.ndarray = field(default_factory=_ints)
-    op_family: np.ndarray = field(default_factory=_ints)
-    op_setup: np.ndarray = field(default_factory=_floats)
-    alt_offset: np.ndarray = field(default_factory=_offset)
-    alt_resource: np.ndarray = field(default_factory=_ints)
-    alt_minutes_per_unit: np.ndarray = field(default_factory=_floats)
-    alt_minutes_fixed: np.ndarray = field(default_factory=_floats)
-    alt_preference: np.ndarray = field(default_factory=_floats)
-    alt_tool: np.ndarray = field(default_factory=_ints)
-    alt_skill: np.ndarray = field(default_factory=_ints)
-    alt_heads: np.ndarray = field(default_factory=_floats)
-    alt_queue: np.ndarray = field(default_factory=_floats)
-    need_offset: np.ndarray = field(default_factory=_offset)
-    need_item: np.ndarray = field(default_factory=_ints)
-    need_per_unit: np.ndarray = field(default_factory=_floats)
-
-
-@dataclass(frozen=True)
-class Labour:
-    """
-    People by skill over time; an operation holds its people while it works, not while it pauses.
-
-    Attributes
-    ----------
-    skill_ids
-        Skills.
-    offset, begin, end, heads
-        Intervals of skill s are ``offset[s]:offset[s + 1]``, ascending, disjoint; nobody is there
-        outside them. [min], [people]
-    """
-
-    skill_ids: tuple[str, ...] = ()
-    offset: np.ndarray = field(default_factory=_offset)
-    begin: np.ndarray = field(default_factory=_floats)
-    end: np.ndarray = field(default_factory=_floats)
-    heads: np.ndarray = field(default_factory=_floats)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """Tools: how many there are of each and from when; held from set-up start to end. [min]"""
-
-    tool_ids: tuple[str, ...] = ()
-    qty: np.ndarray = field(default_factory=_ints)
-    available_from: np.ndarray = field(default_factory=_floats)
-
-
-@dataclass(frozen=True)
-class Shipping:
-    """
-    Departures with limited room.
-
-    Attributes
-    ----------
-    lane_ids
-        Lanes with limited capacity.
-    offset, at, pallets
-        Departures of lane k are ``offset[k]:offset[k + 1]``, ascending: cut-off [min] and room
-        [pallets].
-    demand_lane, demand_pallets
-        Shape (num_demands,): lane of the order line (-1: leaves as soon as it is ready) and its
-        pallets. [pallets per uom]
-    """
-
-    lane_ids: tuple[str, ...] = ()
-    offset: np.ndarray = field(default_factory=_offset)
-    at: np.ndarray = field(default_factory=_floats)
-    pallets: np.ndarray = field(default_factory=_floats)
-    demand_lane: np.ndarray = field(default_factory=_ints)
-    demand_pallets: np.ndarray = field(default_factory=_floats)
-
-
-@dataclass(frozen=True)
-class Clauses:
-    """
-    What lateness of each order line costs, arrays of shape (num_demands,).
-
-    With d days late beyond ``free_days``: ``flat`` once, ``per_day`` times d, ``per_week`` per
-    begun week, together at most ``cap``. A line later than ``lost_after_days`` beyond its due, or
-    never delivered, costs ``lost`` (margin) on top. [days], [money]
-    """
-
-    free_days: np.ndarray
-    flat: np.ndarray
-    per_day: np.ndarray
-    per_week: np.ndarray
-    cap: np.ndarray
-    lost_after_days: np.ndarray
-    lost: np.ndarray
-
-    @staticmethod
-    def of_rate(per_day: np.ndarray) -> Clauses:
-        """Return clauses that cost ``per_day`` and nothing else. [money/day]"""
-        zero = np.zeros(len(per_day))
-        never = np.full(len(per_day), NEVER)
-        return Clauses(zero, zero, per_day.astype(float), zero, never, never, zero)
+from soe_lib.schedule.problem_parts import NEVER as NEVER
+from soe_lib.schedule.problem_parts import Calendar as Calendar
+from soe_lib.schedule.problem_parts import Clauses as Clauses
+from soe_lib.schedule.problem_parts import Labour as Labour
+from soe_lib.schedule.problem_parts import ProblemError as ProblemError
+from soe_lib.schedule.problem_parts import Recipes as Recipes
+from soe_lib.schedule.problem_parts import Shipping as Shipping
+from soe_lib.schedule.problem_parts import Tools as Tools
+from soe_lib.schedule.problem_parts import no_floats as _floats
+from soe_lib.schedule.problem_parts import no_ints as _ints
 
 
 @dataclass(frozen=True)
@@ -222,14 +72,19 @@ class Problem:
         Lead time of an expedited purchase [min] (NEVER: none) and its price each. [money]
     supply_item, supply_at, supply_qty
         Dated receipts, ascending in time. [min], [uom]
+    supply_ids
+        Names of the receipts; their numbers where nothing else is given.
     supply_expires, supply_expedite_at, supply_expedite_cost
         Instant after which a receipt may not be used [min]; arrival when expedited (NEVER: cannot
         be) [min] and price. [money]
+    supply_is_early
+        True where the receipt is paid to be early.
     demand_keys, demand_item, demand_qty, demand_due, demand_weight, demand_rank
         Open order lines: (order_id, line_id), item, open quantity [uom], due [min], cost of one
         day late [money/day] and rank by the order priority policy (0 first).
     demand_partial
-        True where parts may leave as they are ready; a line is late by its last part all the same.
+        True where parts may leave as they are ready, with several departures; a line is late by
+        its last part all the same. Other lines leave whole.
     clauses
         What lateness of each line costs; ``demand_weight`` alone where it is None.
     recipes, labour, tools, shipping
@@ -242,6 +97,8 @@ class Problem:
         Whether the engine may make planned lots for what is not covered.
     notes
         What the feed lacks and the problem therefore leaves out, in sentences.
+    price_notes
+        Which money parameters the feed's own prices override, in sentences.
     """
 
     as_of: pd.Timestamp
@@ -298,9 +155,11 @@ class Problem:
     item_value: np.ndarray = field(default_factory=_floats)
     item_expedite_minutes: np.ndarray = field(default_factory=_floats)
     item_expedite_cost: np.ndarray = field(default_factory=_floats)
+    supply_ids: tuple[str, ...] = ()
     supply_expires: np.ndarray = field(default_factory=_floats)
     supply_expedite_at: np.ndarray = field(default_factory=_floats)
     supply_expedite_cost: np.ndarray = field(default_factory=_floats)
+    supply_is_early: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     demand_partial: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     clauses: Clauses | None = None
     recipes: Recipes = field(default_factory=Recipes)
@@ -310,6 +169,7 @@ class Problem:
     holding_per_day: float = 0.0
     is_planning: bool = True
     notes: tuple[str, ...] = ()
+    price_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._fill()
@@ -334,11 +194,14 @@ class Problem:
             "supply_expires": (supplies, NEVER, float),
             "supply_expedite_at": (supplies, NEVER, float),
             "supply_expedite_cost": (supplies, 0.0, float),
+            "supply_is_early": (supplies, 0, bool),
             "demand_partial": (demands, 0, bool),
         }
         for name, (size, value, dtype) in neutral.items():
             if len(getattr(self, name)) != size:
                 object.__setattr__(self, name, np.full(size, value, dtype))
+        if len(self.supply_ids) != supplies:
+            object.__setattr__(self, "supply_ids", tuple(str(k) for k in range(supplies)))
         if self.clauses is None or len(self.clauses.per_day) != demands:
             object.__setattr__(self, "clauses", Clauses.of_rate(self.demand_weight))
         if len(self.recipes.offset) != items + 1:
@@ -380,6 +243,11 @@ class Problem:
     def num_operations(self) -> int:
         """Number of firm operations."""
         return len(self.op_lot)
+
+    @property
+    def supply_arrival(self) -> np.ndarray:
+        """Shape (num_supplies,): when each receipt is there, early where that is paid. [min]"""
+        return np.where(self.supply_is_early, self.supply_expedite_at, self.supply_at)
 
     @property
     def item_is_made(self) -> np.ndarray:

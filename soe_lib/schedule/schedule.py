@@ -49,20 +49,21 @@ class Schedule:
         lots that the engine made, ``station_no`` the station of the resource.
     promises
         One row per open (order_id, line_id): ``item_id``, ``open_qty``, ``due_at``,
-        ``promised_qty``, ``promised_at`` (last part; NaT when nothing covers the line),
+        ``promised_qty``, ``promised_at`` (the last part leaves; NaT when nothing covers the line),
         ``lateness_days`` (signed; to the end of the horizon where nothing covers), ``late_cost``,
         ``lost_margin``, ``ready_at``.
     purchases
         One row per (item, operation) that stock and receipts do not cover: ``item_id``, ``qty``,
         ``order_at`` (latest), ``receipt_at``, ``wo_id``, ``is_expedite``, ``cost``.
     pegging
-        One row per (order line, supply): ``supply_type`` stock, receipt, lot or purchase,
-        ``supply_id``, ``qty``, ``available_at``.
+        One row per (order line, supply, departure): ``supply_type`` stock, receipt, lot or
+        purchase, ``supply_id``, ``qty``, ``available_at``, ``leaves_at`` (NaT where the line is
+        not covered).
     summary
         Money terms, counts and how the schedule was made.
     expedites
-        One row per receipt that is paid to be early: ``supply_id``, ``item_id``, ``old_at``,
-        ``new_at``, ``cost``.
+        One row per receipt that is paid to be early: ``supply_id``, ``purchase_order``,
+        ``item_id``, ``old_at``, ``new_at``, ``cost``.
     plan
         Sequences and lots from which the tables were decoded; a later search starts from it.
     """
@@ -192,7 +193,9 @@ def _promises(
         for i in np.flatnonzero((sold > 0) & ~problem.item_is_made)
     ]
     labels = [f"{names[k]}/{split[k]}" for k in lots]
-    supply = supplies(problem, f.lot_i[lots, ITEM], s.lot_qty[lots], end[lots], labels, bought)
+    supply = supplies(
+        problem, f.lot_i[lots, ITEM], s.lot_qty[lots], end[lots], labels, bought, plan.expedited
+    )
     supply = without(supply, *_consumption(problem, plan, timing))
     placed = timing.end[timing.end < NEVER / 2]
     horizon = float(placed.max()) if len(placed) else 0.0
@@ -319,6 +322,7 @@ def _expedites(problem: Problem, plan: Plan) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "supply_id": pd.Series([str(k) for k in chosen], dtype="str"),
+            "purchase_order": pd.Series([problem.supply_ids[k] for k in chosen], dtype="str"),
             "item_id": pd.Series(items[problem.supply_item[chosen]], dtype="str"),
             "old_at": instants(problem, problem.supply_at[chosen]),
             "new_at": instants(problem, problem.supply_expedite_at[chosen]),

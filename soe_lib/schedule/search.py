@@ -95,11 +95,13 @@ def search(
     seconds: float | None = None,
     is_warm: bool = False,
     is_kept: bool = False,
+    least_gain: float = 0.0,
 ) -> Found:
     """
     Anneal a plan; see :func:`solve.solve` for the parameters.
 
-    ``is_kept``: the plan is an answer in which nothing should move but for a real gain.
+    ``is_kept``: the plan is an answer in which nothing should move but for a real gain, and a move
+    for ``least_gain`` [money] at least.
     """
     work = plan.copy()
     f, s = work.field, work.state
@@ -120,7 +122,7 @@ def search(
     anneal(f, s, x, v, rng, movable, len(movable), 0, 1.0, 1.0, 0.0, share, may_reroute, tally)
     began = time.perf_counter()  # whatever had to be compiled is
     scale = delay_scale(problem, f, s, movable) * (WARM_SHARE if is_warm else 1.0)
-    least = KEPT_SHARE * scale if is_kept else 0.0
+    least = max(KEPT_SHARE * scale, least_gain) if is_kept else 0.0
     has_order_only = share[FAMILY_BLOCK] > 1.0 - 1e-9 and not _may_move(f, may_reroute)
     polished = 0.0 if f.has_unrest or is_kept else POLISH_ALONE if has_order_only else POLISH_LAST
     total = int(iterations * (1.0 - polished))

@@ -19,7 +19,7 @@ from soe_lib.schedule.timing import Timing
 from soe_lib.schedule.work import FIRST_OP, IS_FIRM
 
 KEPT_GAIN = 1e-4
-"""Share of the cost that another answer must save before an answer is given up for it."""
+"""Share of the cost that a move, and another answer, must save before an answer is given up."""
 CHAIN_STEP = 1_000_003
 """From the seed of one chain to that of the next."""
 ALLOWANCE = 240.0
@@ -61,6 +61,7 @@ def solve(
     may_reroute: bool = True,
     start: Schedule | None = None,
     seconds: float | None = None,
+    keep: bool | None = None,
 ) -> Schedule:
     """
     Search for a cheaper schedule.
@@ -79,6 +80,9 @@ def solve(
     seconds
         Choose the number of moves so that start and search take about this long; ``summary`` says
         how many these were. [s]
+    keep
+        Whether ``start`` is an answer that people know: then nothing moves but for a real gain. By
+        default only where the published schedule does not price what moves.
 
     Returns
     -------
@@ -87,15 +91,17 @@ def solve(
     """
     began = time.perf_counter()
     plan, floor, label, allocated = _start(problem, params, start)
-    # where the published schedule does not price what moves, an answer stays as far as it can
-    is_kept = label == "given schedule" and not plan.field.has_unrest
-    before = start.plan.start if is_kept and start is not None and start.plan is not None else None
-    if before is not None:
-        before = np.where(before < NEVER / 2, before, 0.0)
-        timing = plan.decode(problem, np.maximum(floor, before))
-    else:
-        timing = plan.decode(problem, floor)
+    is_given = label == "given schedule"
+    is_kept = is_given and (not plan.field.has_unrest if keep is None else keep)
+    before = start.plan.start if is_given and start is not None and start.plan is not None else None
+    timing = plan.decode(problem, floor)
     best = as_schedule(problem, plan, timing, {})
+    if before is not None:  # as it was, only what must starts later
+        before = np.where(before < NEVER / 2, before, 0.0)
+        held = plan.decode(problem, np.maximum(floor, before))
+        as_it_was = as_schedule(problem, plan, held, {})
+        if is_kept or not _is_better(best, as_it_was, least=KEPT_GAIN):
+            best, timing = as_it_was, held
     how: dict[str, Any] = {"method": "local search", "start": label, "seed": params.seed}
     how.update(allocated)
     how["start_cost"] = best.summary["total_cost"]
@@ -105,14 +111,15 @@ def solve(
         problem, plan, timing, params, iterations=params.iterations,
         time_limit=params.time_limit_seconds, may_reroute=may_reroute, seconds=seconds,
         is_warm=not label.startswith("dispatch"), is_kept=is_kept,
+        least_gain=KEPT_GAIN * abs(float(how["start_cost"])),
     )  # fmt: skip
     how.update(found.how)
     for candidate, starts in found.plans:
         late = start_late(problem, candidate, starts)
-        if before is not None:
+        if is_kept and before is not None:
             late = np.where(before > 0, np.minimum(late, before), late)
         trial = as_schedule(problem, candidate, candidate.decode(problem, late), {})
-        if _is_better(trial, best, least=KEPT_GAIN if is_kept else 0.0):
+        if _is_better(trial, best, least=KEPT_GAIN if is_given else 0.0):
             best = trial
     how["search_cost_before"] = how.pop("start_cost")
     how["search_cost_after"] = best.summary["total_cost"]

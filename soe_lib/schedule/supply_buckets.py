@@ -18,7 +18,8 @@ def supply_buckets(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray
     """
     bought = ~made_items(problem)
     offset, at, room = [0], [], []
-    order = np.lexsort((problem.supply_at, problem.supply_item))
+    arrival = problem.supply_arrival
+    order = np.lexsort((arrival, problem.supply_item))
     first = np.searchsorted(problem.supply_item[order], np.arange(len(problem.item_ids) + 1))
     for item in range(len(problem.item_ids)):
         if bought[item]:
@@ -27,7 +28,7 @@ def supply_buckets(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray
             begin = [-1.0]
             have = [total]
             for k in order[first[item] : first[item + 1]]:
-                when = float(problem.supply_at[k])
+                when = float(arrival[k])
                 total += float(problem.supply_qty[k])
                 if when >= lead:
                     continue

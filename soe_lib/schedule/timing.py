@@ -288,7 +288,7 @@ def decode(field, sequence, count, alternate, lot_qty, floor, offset, spans, sto
             used[i] += qty
             have = bought[i]
             for e in range(events[i]):
-                if times[stock.offset[i] + e] <= at:
+                if times[stock.offset[i] + e] <= at + 1e-6:
                     have += amounts[stock.offset[i] + e]
             if have < used[i] - 1e-6:
                 if num_purchases == len(purchases):

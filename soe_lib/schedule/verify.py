@@ -13,14 +13,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from soe_lib.schedule.verify_goods import (
+    NEVER,
+    TOLERANCE_MINUTES,
+    Faults,
+    add,
+    check_material,
+    check_money,
+    check_promises,
+    check_purchases,
+    check_shipping,
+    minutes,
+    of_op,
+)
+
 if TYPE_CHECKING:
     from soe_lib.schedule.problem import Problem
     from soe_lib.schedule.schedule import Schedule
-
-TOLERANCE_MINUTES = 0.05
-"""Instants are rounded to the second."""
-NEVER = 1e14
-Faults = list[tuple[str, str, str]]
 
 
 def verify(problem: Problem, schedule: Schedule) -> pd.DataFrame:
@@ -41,7 +50,7 @@ def verify(problem: Problem, schedule: Schedule) -> pd.DataFrame:
         ``lot_size``, ``known_resource``, ``not_in_the_past``, ``release``, ``started_work_stays``,
         ``frozen_work_stays``, ``precedence``, ``run_time``, ``working_time``, ``changeover``,
         ``station_overlap``, ``tool``, ``labour``, ``material``, ``purchase``, ``expedite``,
-        ``promise``, ``shelf_life``, ``ship_capacity``, ``money``.
+        ``promise``, ``partial``, ``shelf_life``, ``ship_capacity``, ``money``.
     """
     found: Faults = []
     rows = _rows(problem, schedule, found)
@@ -53,11 +62,11 @@ def verify(problem: Problem, schedule: Schedule) -> pd.DataFrame:
     _stations(problem, rows, found)
     _tools(problem, rows, found)
     _labour(problem, rows, found)
-    _material(problem, schedule, rows, found)
-    _purchases(problem, schedule, found)
-    _promises(problem, schedule, rows, found)
-    _shipping(problem, schedule, found)
-    _money(problem, schedule, found)
+    check_material(problem, schedule, rows, found)
+    check_purchases(problem, schedule, found)
+    check_promises(problem, schedule, rows, found)
+    check_shipping(problem, schedule, found)
+    check_money(problem, schedule, found)
     return _frame(found)
 
 
@@ -65,27 +74,15 @@ def _frame(found: Faults) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["rule", "object_id", "detail"], dtype="str")
 
 
-def _minutes(problem: Problem, at: pd.Series) -> np.ndarray:
-    return (at - problem.as_of).dt.total_seconds().to_numpy(float) / 60
-
-
-def _add(found: Faults, rule: str, rows: pd.DataFrame, wrong: np.ndarray, detail: object) -> None:
-    """Add one fault per wrong row; ``detail`` is a text or one text per row."""
-    at = np.flatnonzero(wrong)
-    labels = rows["label"].to_numpy()
-    for k in at:
-        found.append((rule, str(labels[k]), detail if isinstance(detail, str) else str(detail[k])))
-
-
 def _rows(problem: Problem, schedule: Schedule, found: Faults) -> pd.DataFrame | None:
     """Join every row with its firm or recipe operation; None where they do not match."""
     rows = schedule.operations.copy()
     for name in ("setup_start_at", "start_at", "end_at"):
-        rows[name.split("_")[0]] = _minutes(problem, rows[name])
+        rows[name.split("_")[0]] = minutes(problem, rows[name])
     rows["lot_id"] = rows["wo_id"] + "/" + rows["split_no"].astype(str)
     rows["label"] = rows["lot_id"] + " op " + rows["op_no"].astype(str)
     double = rows.duplicated(["lot_id", "op_no"]).to_numpy()
-    _add(found, "complete", rows, double, "operation appears twice")
+    add(found, "complete", rows, double, "operation appears twice")
     lots = pd.Index(problem.lot_ids)
     rows["lot"] = lots.get_indexer(rows["lot_id"])
     rows["item"] = pd.Index(problem.item_ids).get_indexer(rows["item_id"])
@@ -99,7 +96,7 @@ def _rows(problem: Problem, schedule: Schedule, found: Faults) -> pd.DataFrame |
     rows["op"] = np.where(is_firm, firm, -1)
     rows["step"] = np.where(is_firm, -1, step)
     strange = np.where(is_firm, firm < 0, step < 0) | (rows["item"] < 0).to_numpy()
-    _add(found, "complete", rows, strange, "operation is not in the problem")
+    add(found, "complete", rows, strange, "operation is not in the problem")
     missing = np.setdiff1d(np.arange(len(problem.op_lot)), firm[is_firm])
     for o in missing:
         name = f"{problem.lot_ids[problem.op_lot[o]]} op {problem.op_no[o]}"
@@ -117,7 +114,7 @@ def _rows(problem: Problem, schedule: Schedule, found: Faults) -> pd.DataFrame |
         return None
     want = problem.lot_qty[rows["lot"].to_numpy()] if len(problem.lot_qty) else np.zeros(len(rows))
     wrong = is_firm & (np.abs(rows["planned_qty"].to_numpy(float) - want) > 1e-6)
-    _add(found, "lot_size", rows, wrong, "quantity is not that of the work order")
+    add(found, "lot_size", rows, wrong, "quantity is not that of the work order")
     return rows
 
 
@@ -183,10 +180,6 @@ def _choices(problem: Problem, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _of_op(values: np.ndarray, op: np.ndarray, none: float) -> np.ndarray:
-    return np.append(values, none)[op]
-
-
 def _single_rows(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
     slack = TOLERANCE_MINUTES
     rows["resource"] = pd.Index(problem.resource_ids).get_indexer(rows["resource_id"])
@@ -194,55 +187,55 @@ def _single_rows(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
     for name in chosen:
         rows[name] = chosen[name]
     unknown = rows["minutes"].isna().to_numpy()
-    _add(found, "known_resource", rows, unknown, "this resource cannot run it")
+    add(found, "known_resource", rows, unknown, "this resource cannot run it")
     op, resource = rows["op"].to_numpy(), rows["resource"].to_numpy()
     setup, start, end = (rows[name].to_numpy(float) for name in ("setup", "start", "end"))
-    _add(found, "not_in_the_past", rows, setup < -slack, "begins before now")
-    fixed = _of_op(problem.op_fixed.astype(float), op, 0.0) > 0
-    frozen = _of_op(problem.op_frozen.astype(float), op, 0.0) > 0
-    home = _of_op(problem.op_resource, op, -1)
-    published = _of_op(problem.op_start, op, -1.0)
-    release = _of_op(problem.lot_release, rows["lot"].to_numpy(), 0.0)
+    add(found, "not_in_the_past", rows, setup < -slack, "begins before now")
+    fixed = of_op(problem.op_fixed.astype(float), op, 0.0) > 0
+    frozen = of_op(problem.op_frozen.astype(float), op, 0.0) > 0
+    home = of_op(problem.op_resource, op, -1)
+    published = of_op(problem.op_start, op, -1.0)
+    release = of_op(problem.lot_release, rows["lot"].to_numpy(), 0.0)
     first = rows.groupby("lot_id")["op_no"].transform("min").eq(rows["op_no"]).to_numpy()
-    _add(found, "release", rows, ~fixed & first & (start < release - slack), "before its release")
+    add(found, "release", rows, ~fixed & first & (start < release - slack), "before its release")
     elsewhere = (home >= 0) & (resource != home)
-    _add(found, "started_work_stays", rows, fixed & elsewhere, "moved although it has started")
+    add(found, "started_work_stays", rows, fixed & elsewhere, "moved although it has started")
     early = (published < NEVER) & (start < published - slack)
     moved = ~fixed & frozen & (elsewhere | early)
-    _add(found, "frozen_work_stays", rows, moved, "moved or pulled ahead in the frozen zone")
+    add(found, "frozen_work_stays", rows, moved, "moved or pulled ahead in the frozen zone")
     known = ~unknown
     worked = _worked(problem, resource, end) - _worked(problem, resource, start)
     gap = np.abs(worked - rows["minutes"].to_numpy(float))
-    _add(found, "run_time", rows, known & (gap > slack), "working minutes are not its run time")
+    add(found, "run_time", rows, known & (gap > slack), "working minutes are not its run time")
     some = known & (rows["minutes"].to_numpy(float) > 0)
     near = _worked(problem, resource, start + 2 * slack) - _worked(problem, resource, start - slack)
-    _add(found, "working_time", rows, some & (near < slack / 2), "starts while closed")
+    add(found, "working_time", rows, some & (near < slack / 2), "starts while closed")
     near = _worked(problem, resource, end + slack) - _worked(problem, resource, end - 2 * slack)
-    _add(found, "working_time", rows, some & (near < slack / 2), "ends while closed")
+    add(found, "working_time", rows, some & (near < slack / 2), "ends while closed")
 
 
 def _precedence(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
     ordered = rows.sort_values(["lot_id", "op_no"], kind="stable")
     ready = (ordered["end"] + ordered["queue"]).groupby(ordered["lot_id"]).shift()
     early = (ordered["start"] < ready - TOLERANCE_MINUTES).to_numpy()
-    _add(found, "precedence", ordered, early, "begins before the operation before it is done")
+    add(found, "precedence", ordered, early, "begins before the operation before it is done")
 
 
 def _stations(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
     """On every station one operation after the other, each behind its changeover."""
     limit = problem.stations[rows["resource"].to_numpy()]
     station = rows["station_no"].to_numpy()
-    _add(found, "station_overlap", rows, (station < 1) | (station > limit), "no such station")
+    add(found, "station_overlap", rows, (station < 1) | (station > limit), "no such station")
     ordered = rows.sort_values(["resource", "station_no", "setup", "end"], kind="stable")
     group = [ordered["resource"], ordered["station_no"]]
     last_end = ordered.groupby(group)["end"].cummax().groupby(group).shift()
     early = (ordered["setup"] < last_end - TOLERANCE_MINUTES).to_numpy()
-    _add(found, "station_overlap", ordered, early, "begins before its station is free")
+    add(found, "station_overlap", ordered, early, "begins before its station is free")
     op, step = ordered["op"].to_numpy(), ordered["step"].to_numpy()
     recipes = problem.recipes
     firm = ordered["lot"].to_numpy() >= 0
-    family = np.where(firm, _of_op(problem.op_family, op, -1), _of_op(recipes.op_family, step, -1))
-    needed = np.where(firm, _of_op(problem.op_setup, op, 0), _of_op(recipes.op_setup, step, 0))
+    family = np.where(firm, of_op(problem.op_family, op, -1), of_op(recipes.op_family, step, -1))
+    needed = np.where(firm, of_op(problem.op_setup, op, 0), of_op(recipes.op_setup, step, 0))
     carried = pd.Series(np.where(family >= 0, family, np.nan), index=ordered.index)
     resource = ordered["resource"].to_numpy()
     before = carried.groupby(group).ffill().groupby(group).shift()
@@ -251,11 +244,11 @@ def _stations(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
     changes = (was >= 0) & (family >= 0) & (was != family)
     needed = needed.astype(float)
     needed[changes] += problem.setup_minutes[resource[changes], was[changes], family[changes]]
-    needed[_of_op(problem.op_fixed.astype(float), op, 0.0) > 0] = 0.0
+    needed[of_op(problem.op_fixed.astype(float), op, 0.0) > 0] = 0.0
     given = _worked(problem, resource, ordered["start"].to_numpy(float))
     given -= _worked(problem, resource, ordered["setup"].to_numpy(float))
     short = given < needed - TOLERANCE_MINUTES
-    _add(found, "changeover", ordered, short, "less changeover than its family needs")
+    add(found, "changeover", ordered, short, "less changeover than its family needs")
 
 
 def _tools(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
@@ -265,13 +258,13 @@ def _tools(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
         begin, end = own["setup"].to_numpy(float), own["end"].to_numpy(float) - TOLERANCE_MINUTES
         early = begin < problem.tools.available_from[k] - TOLERANCE_MINUTES
         name = problem.tools.tool_ids[k]
-        _add(found, "tool", own, early, f"{name} is not there yet")
+        add(found, "tool", own, early, f"{name} is not there yet")
         at = np.concatenate([begin, end])
         change = np.concatenate([np.ones(len(own)), -np.ones(len(own))])
         order = np.lexsort((change, at))
         busy = np.cumsum(change[order])
         over = order[(busy > problem.tools.qty[k]) & (order < len(own))]
-        _add(found, "tool", own, np.isin(np.arange(len(own)), over), f"{name} is in use")
+        add(found, "tool", own, np.isin(np.arange(len(own)), over), f"{name} is in use")
 
 
 def _labour(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
@@ -294,223 +287,4 @@ def _labour(problem: Problem, rows: pd.DataFrame, found: Faults) -> None:
         over = {event[3] for event, rest in zip(events, left, strict=True)
                 if event[1] == 1 and rest < -1e-6}  # fmt: skip
         name = labour.skill_ids[int(skill)]
-        _add(found, "labour", own, np.isin(np.arange(len(own)), sorted(over)), f"too few {name}")
-
-
-def _needs(problem: Problem, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return every need of every row: item, instant, quantity."""
-    recipes = problem.recipes
-    op, step = rows["op"].to_numpy(), rows["step"].to_numpy()
-    firm = rows["lot"].to_numpy() >= 0
-    started = _of_op(problem.op_fixed.astype(float), op, 0.0) > 0
-    parts = []
-    for own, number, offset, item, qty, by_unit in (
-        (firm & ~started, op, problem.need_offset, problem.need_item, problem.need_qty, False),
-        (~firm, step, recipes.need_offset, recipes.need_item, recipes.need_per_unit, True),
-    ):
-        at = np.flatnonzero(own)
-        count = np.diff(offset)[number[at]] if len(at) else np.zeros(0, np.int64)
-        row = np.repeat(at, count)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-        k = offset[number[row]] + within if len(row) else np.zeros(0, np.int64)
-        scale = rows["planned_qty"].to_numpy(float)[row] if by_unit else 1.0
-        parts.append(
-            pd.DataFrame(
-                {
-                    "item": item[k],
-                    "at": rows["start"].to_numpy(float)[row],
-                    "qty": -qty[k] * scale,
-                    "label": rows["label"].to_numpy()[row],
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
-def _material(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: Faults) -> None:
-    """No item's cumulative consumption exceeds its cumulative supply at any time."""
-    items = pd.Index(problem.item_ids)
-    arrival = problem.supply_at.astype(float).copy()
-    for row in schedule.expedites.itertuples(index=False):
-        k = int(row.supply_id)
-        if problem.supply_expedite_at[k] >= NEVER:
-            found.append(("expedite", str(row.supply_id), "this receipt cannot be expedited"))
-        else:
-            arrival[k] = problem.supply_expedite_at[k]
-    last = rows.sort_values("op_no").groupby("lot_id").tail(1)
-    recipes = problem.recipes
-    total = np.where(
-        last["lot"] >= 0,
-        pd.Series(problem.op_no).groupby(problem.op_lot).max().reindex(last["lot"]).to_numpy(float),
-        _last_step(recipes.offset, recipes.op_no)[last["item"].to_numpy()],
-    )
-    done = last[last["op_no"].to_numpy() == total]
-    bought = schedule.purchases
-    promises = schedule.promises[schedule.promises["promised_at"].notna()]
-    demand = pd.DataFrame(
-        {
-            "item": items.get_indexer(promises["item_id"]),
-            "at": _minutes(problem, promises["promised_at"]),
-            "qty": -promises["promised_qty"].to_numpy(float),
-            "label": (promises["order_id"] + "/" + promises["line_id"]).to_numpy(),
-        }
-    )
-    table = pd.concat(
-        [
-            pd.DataFrame({"item": range(len(items)), "at": -1.0, "qty": problem.on_hand}),
-            pd.DataFrame({"item": problem.supply_item, "at": arrival, "qty": problem.supply_qty}),
-            pd.DataFrame(
-                {
-                    "item": items.get_indexer(bought["item_id"]),
-                    "at": _minutes(problem, bought["receipt_at"]),
-                    "qty": bought["qty"].to_numpy(float),
-                }
-            ),
-            done[["item", "end", "planned_qty"]].set_axis(["item", "at", "qty"], axis=1),
-            _needs(problem, rows),
-            demand,
-        ],
-        ignore_index=True,
-    )
-    table["takes"] = table["qty"] < 0
-    table.loc[table["takes"], "at"] += TOLERANCE_MINUTES
-    table = table.sort_values(["item", "at", "takes"], kind="stable").reset_index(drop=True)
-    balance = table.groupby("item")["qty"].cumsum()
-    size = table["qty"].abs().groupby(table["item"]).cumsum()
-    short = (table["takes"] & (balance < -1e-3 - 1e-9 * size)).to_numpy()
-    names = items[table["item"].to_numpy(np.int64)]
-    texts = [f"{name}: short by {-b:.2f}" for name, b in zip(names, balance, strict=True)]
-    _add(found, "material", table, short, texts)
-
-
-def _last_step(offset: np.ndarray, op_no: np.ndarray) -> np.ndarray:
-    number = np.append(op_no.astype(float), np.nan)
-    return np.where(np.diff(offset) > 0, number[offset[1:] - 1], np.nan)
-
-
-def _purchases(problem: Problem, schedule: Schedule, found: Faults) -> None:
-    bought = schedule.purchases
-    if bought.empty:
-        return
-    item = pd.Index(problem.item_ids).get_indexer(bought["item_id"])
-    order, receipt = _minutes(problem, bought["order_at"]), _minutes(problem, bought["receipt_at"])
-    quick = bought["is_expedite"].to_numpy(bool)
-    lead = np.where(quick, problem.item_expedite_minutes[item], problem.item_lead_minutes[item])
-    rows = bought.assign(label=bought["item_id"])
-    _add(found, "purchase", rows, order < -TOLERANCE_MINUTES, "ordered before now")
-    soon = receipt - order < np.maximum(lead, 0.0) - TOLERANCE_MINUTES
-    _add(found, "purchase", rows, soon, "bought with less than its lead time")
-    _add(found, "purchase", rows, problem.item_is_made[item], "made in house, not bought")
-
-
-def _promises(problem: Problem, schedule: Schedule, rows: pd.DataFrame, found: Faults) -> None:
-    """Pegs add up to promises, and no supply is promised twice or before it exists."""
-    keys = ["order_id", "line_id"]
-    pegs = schedule.pegging
-    sums = pegs.groupby(keys).agg(pegged=("qty", "sum"), ready=("available_at", "max"))
-    lines = schedule.promises.join(sums, on=keys)
-    lines["label"] = lines["order_id"] + "/" + lines["line_id"]
-    promised = lines["promised_qty"].to_numpy(float)
-    off = np.abs(lines["pegged"].fillna(0.0).to_numpy(float) - promised) > 1e-3
-    _add(found, "promise", lines, off, "pegs do not add up to what is promised")
-    over = promised > lines["open_qty"].to_numpy(float) + 1e-3
-    _add(found, "promise", lines, over, "more is promised than is owed")
-    early = (lines["promised_at"] < lines["ready"] - pd.Timedelta(seconds=2)).to_numpy(bool)
-    _add(found, "promise", lines, early, "promised before its supply is there")
-    part = lines["promised_at"].notna().to_numpy() & (
-        promised < lines["open_qty"].to_numpy(float) - 1e-3
-    )
-    _add(found, "promise", lines, part, "has an instant although it is not covered")
-    wanted = pd.MultiIndex.from_tuples(problem.demand_keys, names=keys)
-    if set(wanted) != set(zip(lines["order_id"], lines["line_id"], strict=True)):
-        found.append(("promise", "", "order lines of the problem and of the promises differ"))
-    items = np.array(problem.item_ids, dtype=object)
-    demand_item = pd.Series(items[problem.demand_item], index=wanted)
-    pegs = pegs.assign(
-        item_id=demand_item.reindex(pd.MultiIndex.from_frame(pegs[keys])).to_numpy(),
-        at=_minutes(problem, pegs["available_at"]),
-        label=pegs["supply_type"] + " " + pegs["supply_id"],
-    ).merge(lines[[*keys, "promised_at"]], on=keys, how="left")
-    last = rows.groupby("lot_id").agg(
-        end=("end", "max"), size=("planned_qty", "max"), made=("item_id", "first")
-    )
-    receipt = pd.DataFrame(
-        {"end": problem.supply_at, "size": problem.supply_qty, "made": items[problem.supply_item]},
-        index=[str(k) for k in range(len(problem.supply_at))],
-    )
-    stock = pd.DataFrame({"end": -1.0, "size": problem.on_hand, "made": items}, index=items)
-    leaves = _minutes(problem, pegs["promised_at"])
-    shelf = pd.Series(problem.item_shelf_minutes, index=items)
-    expiry = pd.Series(problem.supply_expires, index=receipt.index)
-    for kind, source in (("lot", last), ("receipt", receipt), ("stock", stock)):
-        mine = (pegs["supply_type"] == kind).to_numpy()
-        own = pegs[mine]
-        name = own["item_id"] if kind == "stock" else own["supply_id"]
-        given = source.reindex(name)
-        _add(found, "promise", own, given["size"].isna().to_numpy(), "no such supply")
-        wrong = (given["made"].to_numpy() != own["item_id"].to_numpy()) & given["size"].notna()
-        _add(found, "promise", own, wrong.to_numpy(bool), "supply of another item")
-        soon = own["at"].to_numpy() < given["end"].to_numpy(float) - TOLERANCE_MINUTES
-        _add(found, "promise", own, soon, "promised before it exists")
-        taken = own["qty"].groupby(name.to_numpy()).sum()
-        for label in taken.index[taken > source["size"].reindex(taken.index) + 1e-3]:
-            found.append(("promise", f"{kind} {label}", "promised more than once"))
-        if kind == "lot":
-            limit = given["end"].to_numpy(float) + shelf.reindex(own["item_id"]).to_numpy()
-        elif kind == "receipt":
-            limit = expiry.reindex(name).to_numpy()
-        else:
-            continue
-        _add(found, "shelf_life", own, leaves[mine] > limit + TOLERANCE_MINUTES, "expired")
-
-
-def _shipping(problem: Problem, schedule: Schedule, found: Faults) -> None:
-    """What leaves on a lane leaves with a departure, and no departure is overloaded."""
-    ships = problem.shipping
-    index = {key: d for d, key in enumerate(problem.demand_keys)}
-    lines = schedule.promises[schedule.promises["promised_at"].notna()]
-    demand = np.array(
-        [index.get(key, -1) for key in zip(lines["order_id"], lines["line_id"], strict=True)],
-        np.int64,
-    )
-    lane = _of_op(ships.demand_lane, demand, -1)
-    at = _minutes(problem, lines["promised_at"])
-    rows = lines.assign(label=lines["order_id"] + "/" + lines["line_id"])
-    for k in np.unique(lane[lane >= 0]):
-        own = np.flatnonzero(lane == k)
-        departs = ships.at[ships.offset[k] : ships.offset[k + 1]]
-        near = np.abs(at[own][:, None] - departs[None, :])
-        which = near.argmin(axis=1) if len(departs) else np.zeros(len(own), np.int64)
-        wrong = np.ones(len(own), bool) if not len(departs) else near.min(axis=1) > 0.05
-        _add(found, "ship_capacity", rows.iloc[own], wrong, "leaves without a departure")
-        load = np.zeros(len(departs))
-        pallets = ships.demand_pallets[demand[own]] * lines["promised_qty"].to_numpy(float)[own]
-        np.add.at(load, which[~wrong], pallets[~wrong])
-        room = ships.pallets[ships.offset[k] : ships.offset[k + 1]]
-        for n in np.flatnonzero(load > room + 1e-6):
-            text = f"departure {n + 1} carries {load[n]:.1f} of {room[n]:.1f} pallets"
-            found.append(("ship_capacity", ships.lane_ids[int(k)], text))
-
-
-def _money(problem: Problem, schedule: Schedule, found: Faults) -> None:
-    """The cost of lateness is what the clause says of the promised instant."""
-    clauses = problem.clauses
-    lines = schedule.promises.assign(
-        label=schedule.promises["order_id"] + "/" + schedule.promises["line_id"]
-    )
-    index = {key: d for d, key in enumerate(problem.demand_keys)}
-    d = np.array(
-        [index.get(k, -1) for k in zip(lines["order_id"], lines["line_id"], strict=True)], np.int64
-    )
-    if clauses is None or (d < 0).any():
-        return
-    days = lines["lateness_days"].to_numpy(float)
-    at = _minutes(problem, lines["promised_at"])
-    off = np.abs((at - problem.demand_due[d]) / 1440 - days) > 1e-4
-    _add(found, "money", lines, off & ~np.isnan(at), "lateness is not promised less due")
-    beyond = np.maximum(days - clauses.free_days[d], 0.0)
-    weeks = np.ceil(beyond / 7 - 1e-9)
-    cost = clauses.flat[d] + clauses.per_day[d] * beyond + clauses.per_week[d] * weeks
-    cost = np.where((beyond > 1e-9) & (days > 1e-9), np.minimum(cost, clauses.cap[d]), 0.0)
-    gap = np.abs(cost - lines["late_cost"].to_numpy(float)) > 0.01 + 1e-6 * cost
-    _add(found, "money", lines, gap, "cost of lateness is not what the clause says")
+        add(found, "labour", own, np.isin(np.arange(len(own)), sorted(over)), f"too few {name}")

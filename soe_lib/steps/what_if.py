@@ -41,6 +41,8 @@ class Explored:
         Why there are no scenarios; empty where there are.
     headline
         The sentence that opens the page.
+    prices
+        Which money parameters the feed's own prices override, in sentences.
     """
 
     comparison: pd.DataFrame
@@ -49,6 +51,7 @@ class Explored:
     recommended: str
     off: str
     headline: str
+    prices: tuple[str, ...] = ()
 
     def of(self, name: str, scenario: str = "") -> pd.DataFrame:
         """Return the rows of one scenario (the recommended one by default) of a table."""
@@ -105,6 +108,7 @@ def explore_scenarios(run: Run) -> Explored:
     recommended = str(chosen["scenario"].iloc[0]) if len(chosen) else ""
     currency = run.snapshot.currency
     sentence = off or headline_of(comparison, currency)
+    prices = results[0].problem.price_notes if results else ()
     run.write(**tables)
     run.say(
         "what_if",
@@ -116,10 +120,11 @@ def explore_scenarios(run: Run) -> Explored:
             "num_dominated": int((comparison["status"] == "dominated").sum()),
             "num_rejected": int(comparison["is_rejected"].sum()),
             "notes": list(results[0].problem.notes) if results else [],
+            "prices": list(prices),
             **_figures(comparison),
         },
     )
-    return Explored(comparison, results, tables, recommended, off, sentence)
+    return Explored(comparison, results, tables, recommended, off, sentence, prices)
 
 
 def read_scenarios(run: Run) -> Explored:
@@ -133,6 +138,7 @@ def read_scenarios(run: Run) -> Explored:
         recommended=str(words["recommended"]),
         off=str(words["off"]),
         headline=str(words["headline"]),
+        prices=tuple(words.get("prices", ())),
     )
 
 

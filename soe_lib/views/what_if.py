@@ -171,6 +171,11 @@ def _costs(explored: Explored) -> list[Block]:
             "clause, overtime by the hour that is worked, changeovers by the matrix, holding of "
             "lots that wait for their order, unrest by the fence zone that a move touches."
         ),
+        Sentences(
+            "Prices of the data that are used instead of a parameter",
+            tuple(note[0].upper() + note[1:] + "." for note in explored.prices),
+            if_none="none: the parameters hold.",
+        ),
     ]
 
 
