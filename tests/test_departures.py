@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 from soe_lib.impact.replay import replay_of
-from soe_lib.schedule import Problem, build_problem, dispatch, right_shift, verify
+from soe_lib.params import ScheduleParams
+from soe_lib.schedule import Problem, build_problem, dispatch, right_shift, solve, verify
+from soe_lib.schedule.buckets import clause_cost
 from soe_lib.schedule.leaving import Docks
 from soe_lib.schedule.problem import NEVER, Shipping
+from soe_lib.schedule.readiness import ready_by
 from tests.impact_plants import published_plant
 from tests.small_plants import AS_OF, small_plant
 
@@ -134,3 +137,46 @@ def test_frozen_work_waits_for_its_release(how: str) -> None:
     assert verify(held, schedule).empty
     before = right_shift(problem.replace(op_frozen=frozen))
     assert "release" in set(verify(held, before)["rule"])
+
+
+def test_ready_by_is_the_last_departure_in_time() -> None:
+    """Tests in time, no departure in time, no lane, after the last departure, and what is sunk."""
+    problem = _lane(_plain(), [DAY, 2 * DAY, 4 * DAY], [10.0, 10.0, 10.0])
+    count = len(problem.demand_qty)
+    due = np.full(count, 3 * DAY)
+    due[:4] = [0.5 * DAY, -DAY, 9 * DAY, 4.5 * DAY]
+    ships = replace(problem.shipping, demand_lane=np.where(np.arange(count) == 4, -1, 0))
+    problem = problem.replace(demand_due=due, shipping=ships)
+    ready, lane, sunk = ready_by(problem)
+    assert ready[:6].tolist() == [DAY, DAY, 9 * DAY, 4 * DAY, 3 * DAY, 2 * DAY]
+    assert lane[4] == -1
+    assert (lane[:4] == 0).all()
+    own = np.array([0, 1])
+    assert sunk[:2].tolist() == clause_cost(problem, own, np.array([0.5, 2.0])).tolist()
+    assert sunk[1] > 0
+    assert not sunk[2:].any()
+
+
+def test_the_search_catches_the_truck() -> None:
+    """Tests that what leaves earlier than it is due goes first, though it is due later."""
+    problem = build_problem(small_plant(7, items=4, lines=1, orders=2), AS_OF, horizon_weeks=8)
+    problem = problem.replace(
+        demand_due=np.array([60.0, 600.0]),
+        demand_qty=np.full(2, problem.demand_qty[0]),
+        demand_item=np.flatnonzero(problem.item_is_made)[:2],
+        on_hand=np.zeros(len(problem.item_ids)),
+    )
+    end = (dispatch(problem, "edd").operations["end_at"].max() - AS_OF).total_seconds() / 60
+    truck = end - 60.0  # one of the two can be ready for it
+    problem = problem.replace(
+        demand_due=np.array([end + DAY, end + 2 * DAY]),
+        shipping=Shipping(
+            ("LANE",), np.array([0, 2]), np.array([truck, truck + 20 * DAY]), np.full(2, 1e9),
+            np.array([-1, 0]), np.ones(2),
+        ),
+    )  # fmt: skip
+    missed = dispatch(problem, "edd").promises
+    found = solve(problem, ScheduleParams(seed=1, iterations=2000))
+    assert verify(problem, found).empty
+    assert float(found.promises["late_cost"].sum()) == pytest.approx(0.0)
+    assert float(missed["late_cost"].sum()) > 0

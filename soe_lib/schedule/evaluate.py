@@ -36,7 +36,6 @@ from soe_lib.schedule.work import (
     BUCKET_FIRST,
     COST,
     DUE,
-    DUE_AT,
     END,
     FAMILY,
     FIXED_SETUP,
@@ -56,6 +55,7 @@ from soe_lib.schedule.work import (
     PER_UNIT,
     PREFERENCE,
     RANK,
+    READY_BY,
     RELEASE,
     RUN,
     SHARED,
@@ -325,8 +325,8 @@ def refresh(f, s, o):  # type: ignore[no-untyped-def]
             if d < f.orders:
                 if f.target_offset[d + 1] - f.target_offset[d] > 1:
                     due = -1.0
-                due = min(due, f.order[d, DUE_AT])
-                first = min(first, f.order[d, DUE_AT])
+                due = min(due, f.order[d, READY_BY])
+                first = min(first, f.order[d, READY_BY])
             j = s.job_next[j]
         rate = f.rule[f.lot_i[lot, ITEM], HOLDING] / 1440.0
         if rate > 0 and first < 1e16 and s.job_next[s.lot_job[lot]] >= 0:
@@ -334,7 +334,7 @@ def refresh(f, s, o):  # type: ignore[no-untyped-def]
             while j >= 0:
                 d = f.job_target[j]
                 if d < f.orders:
-                    wait = f.order[d, DUE_AT] - first
+                    wait = f.order[d, READY_BY] - first
                     s.op[o, SHARED] += rate * f.job_qty[j] * wait * wait / EARLY_SCALE
                 j = s.job_next[j]
         if due < 1e16:

@@ -8,6 +8,7 @@ import numpy as np
 from soe_lib.schedule.clock import Clock, build_clock
 from soe_lib.schedule.netting import Jobs, made_items, net
 from soe_lib.schedule.problem import NEVER, Problem
+from soe_lib.schedule.readiness import ready_by
 from soe_lib.schedule.supply_buckets import bucket_minutes, bucket_prices, supply_buckets
 from soe_lib.schedule.work import (
     ALT_COUNT,
@@ -74,6 +75,7 @@ def expand(problem: Problem, jobs: Jobs | None = None) -> tuple[Field, State, Cl
             clauses.cap,
             clauses.lost_after_days,
             clauses.lost,
+            *ready_by(problem),
         ]
     ).astype(float)
     planned = np.flatnonzero(lots[:, IS_FIRM] == 0)
@@ -99,6 +101,8 @@ def expand(problem: Problem, jobs: Jobs | None = None) -> tuple[Field, State, Cl
         bucket_w=bucket_minutes(clock, buckets[1]),
         bucket_price=bucket_prices(problem, jobs, buckets),
         order=order,
+        leave_offset=problem.shipping.offset.astype(np.int64),
+        leave_at=problem.shipping.at.astype(float),
         target_offset=target_offset,
         job_target=target,
         job_qty=np.array(jobs.qty, float)[order_of_job],

@@ -11,7 +11,6 @@ from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.problem import NEVER, Problem
 from soe_lib.schedule.work import (
     ALTERNATE,
-    DUE_AT,
     FAMILY,
     FIXED_SETUP,
     IS_FIRM,
@@ -22,6 +21,7 @@ from soe_lib.schedule.work import (
     PER_LOT,
     PER_UNIT,
     QUEUE,
+    READY_BY,
     STAYS,
 )
 
@@ -77,7 +77,7 @@ def _push(f, off, spans, sequence, count, place, lot_qty, lot_job, job_next, sta
             while j >= 0:
                 d = f.job_target[j]
                 if d < f.orders:
-                    due = f.order[d, DUE_AT]
+                    due = f.order[d, READY_BY]
                     if end >= due:
                         limit = min(limit, end)
                     else:

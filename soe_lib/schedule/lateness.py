@@ -14,6 +14,7 @@ from soe_lib.schedule.work import (
     END,
     FLAT,
     FREE,
+    LANE,
     LOST,
     LOST_AFTER,
     MACHINE,
@@ -21,6 +22,8 @@ from soe_lib.schedule.work import (
     PER_WEEK,
     PREVIOUS,
     QUEUE,
+    READY_BY,
+    SUNK,
 )
 
 
@@ -76,6 +79,33 @@ def linked_floor(f, s, x, o):  # type: ignore[no-untyped-def]
     return at
 
 
+@inlined
+def leaves(f, d, at):  # type: ignore[no-untyped-def]
+    """Return when an order line that is ready at an instant leaves, as if every truck had room."""
+    lane = int(f.order[d, LANE])
+    if lane < 0:
+        return at
+    low, high = f.leave_offset[lane], f.leave_offset[lane + 1]
+    end = high
+    while low < high:
+        middle = (low + high) >> 1
+        if f.leave_at[middle] < at - 1e-9:
+            low = middle + 1
+        else:
+            high = middle
+    if low < end:
+        return f.leave_at[low]
+    return max(at, f.leave_at[end - 1] + 1440.0)
+
+
+@inlined
+def order_cost(f, d, at):  # type: ignore[no-untyped-def]
+    """Return what it costs that an order line is ready at an instant only. [money]"""
+    if at <= f.order[d, READY_BY] + 1e-9:
+        return 0.0
+    return clause_cost(f.order, d, leaves(f, d, at) - f.order[d, DUE_AT]) - f.order[d, SUNK]
+
+
 @kernel
 def late_cost(f, s, x, lot, at):  # type: ignore[no-untyped-def]
     """Return the cost of lateness of the order lines of a lot that is ready at an instant."""
@@ -85,7 +115,7 @@ def late_cost(f, s, x, lot, at):  # type: ignore[no-untyped-def]
         d = f.job_target[j]
         if d < f.orders:
             if f.target_offset[d + 1] - f.target_offset[d] == 1:
-                cost += clause_cost(f.order, d, at - f.order[d, DUE_AT])
+                cost += order_cost(f, d, at)
             elif x.order_stamp[d] != x.number[STAMP]:
                 x.order_stamp[d] = x.number[STAMP]
                 x.order_list[x.number[ORDERS]] = d
@@ -105,4 +135,4 @@ def split_cost(f, s, x, d):  # type: ignore[no-untyped-def]
             at = max(at, s.job_time[j])
     if at >= 1e14:
         return INFEASIBLE
-    return clause_cost(f.order, d, at - f.order[d, DUE_AT])
+    return order_cost(f, d, at)

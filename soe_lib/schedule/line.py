@@ -44,6 +44,7 @@ from soe_lib.schedule.work import (
     PER_DAY,
     PER_WEEK,
     QUEUE,
+    READY_BY,
     RELEASE,
     RUN,
     START,
@@ -156,7 +157,7 @@ def add_part(f, s, x, z, r, lot, job):  # type: ignore[no-untyped-def]
     z.part[p] = t
     z.part_at[p] = other
     z.part_first[n + 1] = p + 1
-    due = f.order[t, DUE_AT] + 1440.0 * f.order[t, FREE]
+    due = f.order[t, READY_BY] + 1440.0 * f.order[t, FREE]
     per_day = f.order[t, PER_DAY] + f.order[t, PER_WEEK] / 7.0
     begin = max(due, other)
     step = f.order[t, FLAT]

@@ -7,9 +7,8 @@ from __future__ import annotations
 from soe_lib.schedule.clock import end_at
 from soe_lib.schedule.evaluate import EARLY_SCALE
 from soe_lib.schedule.kernel import inlined, kernel
-from soe_lib.schedule.lateness import clause_cost
+from soe_lib.schedule.lateness import order_cost
 from soe_lib.schedule.line import ALL, CHANGE, DELAY, FREE_AT, MACHINE_NO, NOW
-from soe_lib.schedule.work import DUE_AT
 
 
 @kernel
@@ -28,7 +27,7 @@ def op_cost(f, z, r, o, setup, end):  # type: ignore[no-untyped-def]
         if d < 0:
             cost += max(at - z.part_at[p], 0.0) * z.money[DELAY]
         else:
-            cost += clause_cost(f.order, d, max(at, z.part_at[p]) - f.order[d, DUE_AT])
+            cost += order_cost(f, d, max(at, z.part_at[p]))
     return cost
 
 

@@ -22,7 +22,7 @@ FLOOR, FIXED_SETUP, UNREST = range(3)
 # columns of Field.alt_f
 PER_UNIT, PER_LOT, PREFERENCE, QUEUE = range(4)
 # columns of Field.order
-DUE_AT, FREE, FLAT, PER_DAY, PER_WEEK, CAP, LOST_AFTER, LOST = range(8)
+DUE_AT, FREE, FLAT, PER_DAY, PER_WEEK, CAP, LOST_AFTER, LOST, READY_BY, LANE, SUNK = range(11)
 # columns of Field.lot_i
 FIRST_OP, NUM_OPS, ITEM, IS_FIRM, IS_PLAIN = range(5)
 # columns of Field.rule
@@ -55,6 +55,8 @@ class Field(NamedTuple):
     bucket_w: np.ndarray  # by resource and bucket: minutes worked before it begins
     bucket_price: np.ndarray  # price of one unit short in the bucket, before the ramp
     order: np.ndarray
+    leave_offset: np.ndarray  # departures of each lane
+    leave_at: np.ndarray
     target_offset: np.ndarray
     job_target: np.ndarray
     job_qty: np.ndarray
