@@ -147,7 +147,7 @@ def test_ready_by_is_the_last_departure_in_time() -> None:
     due[:4] = [0.5 * DAY, -DAY, 9 * DAY, 4.5 * DAY]
     ships = replace(problem.shipping, demand_lane=np.where(np.arange(count) == 4, -1, 0))
     problem = problem.replace(demand_due=due, shipping=ships)
-    ready, lane, sunk = ready_by(problem)
+    ready, lane, sunk, late_from = ready_by(problem)
     assert ready[:6].tolist() == [DAY, DAY, 9 * DAY, 4 * DAY, 3 * DAY, 2 * DAY]
     assert lane[4] == -1
     assert (lane[:4] == 0).all()
@@ -155,6 +155,7 @@ def test_ready_by_is_the_last_departure_in_time() -> None:
     assert sunk[:2].tolist() == clause_cost(problem, own, np.array([0.5, 2.0])).tolist()
     assert sunk[1] > 0
     assert not sunk[2:].any()
+    assert late_from[:4].tolist() == [0.5 * DAY, -DAY, 9 * DAY, 4 * DAY]
 
 
 def test_the_search_catches_the_truck() -> None:

@@ -109,9 +109,7 @@ def _cost(problem: Problem, plan: Plan, timing: Timing) -> float:
     end = timing.end[f.lot_i[lots, 0]]
     horizon = float(max(end.max(), problem.demand_due.max()))
     names = [str(k) for k in lots]
-    supply = supplies(
-        problem, f.lot_i[lots, 2], s.lot_qty[lots], end, names, [], plan.expedited
-    )
+    supply = supplies(problem, f.lot_i[lots, 2], s.lot_qty[lots], end, names, [], plan.expedited)
     rows = [
         (int(f.job_target[j]), int(np.searchsorted(lots, s.job_lot[j])), float(f.job_qty[j]))
         for j in np.flatnonzero(f.job_target < f.orders)

@@ -15,6 +15,7 @@ from soe_lib.schedule.work import (
     FLAT,
     FREE,
     LANE,
+    LATE_FROM,
     LOST,
     LOST_AFTER,
     MACHINE,
@@ -79,6 +80,10 @@ def linked_floor(f, s, x, o):  # type: ignore[no-untyped-def]
     return at
 
 
+STAIR = 0.1
+"""Least share of the days until the next departure that counts for what has just missed one."""
+
+
 @inlined
 def leaves(f, d, at):  # type: ignore[no-untyped-def]
     """Return when an order line that is ready at an instant leaves, as if every truck had room."""
@@ -103,7 +108,8 @@ def order_cost(f, d, at):  # type: ignore[no-untyped-def]
     """Return what it costs that an order line is ready at an instant only. [money]"""
     if at <= f.order[d, READY_BY] + 1e-9:
         return 0.0
-    return clause_cost(f.order, d, leaves(f, d, at) - f.order[d, DUE_AT]) - f.order[d, SUNK]
+    missed = STAIR * (leaves(f, d, at) - f.order[d, DUE_AT])
+    return clause_cost(f.order, d, max(at - f.order[d, LATE_FROM], missed)) - f.order[d, SUNK]
 
 
 @kernel

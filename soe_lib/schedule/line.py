@@ -33,6 +33,7 @@ from soe_lib.schedule.work import (
     FREE,
     HOLD_RATE,
     IS_LAST,
+    LATE_FROM,
     LINKED,
     LOST,
     LOST_AFTER,
@@ -157,7 +158,7 @@ def add_part(f, s, x, z, r, lot, job):  # type: ignore[no-untyped-def]
     z.part[p] = t
     z.part_at[p] = other
     z.part_first[n + 1] = p + 1
-    due = f.order[t, READY_BY] + 1440.0 * f.order[t, FREE]
+    due = max(f.order[t, READY_BY], f.order[t, LATE_FROM] + 1440.0 * f.order[t, FREE])
     per_day = f.order[t, PER_DAY] + f.order[t, PER_WEEK] / 7.0
     begin = max(due, other)
     step = f.order[t, FLAT]

@@ -8,7 +8,7 @@ from soe_lib.schedule.buckets import DAY, clause_cost
 from soe_lib.schedule.problem import Problem
 
 
-def ready_by(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def ready_by(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """
     Return what the search knows of departures; their room is known to promises only.
 
@@ -17,14 +17,15 @@ def ready_by(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     tuple
         For each order line the instant by which it must be ready to leave in time, or, where that
         is past, with the first departure after it [min]; its lane, -1 where it leaves when it is
-        ready; and what its lateness costs already then [money].
+        ready; what its lateness costs already then [money]; and from when on lateness counts, the
+        first of these for what can be in time, the due instant for what cannot [min].
     """
     ships = problem.shipping
     due = problem.demand_due.astype(float)
     ready, sunk = due.copy(), np.zeros(len(due))
-    lane = np.full(len(due), -1)
+    lane, is_gone = np.full(len(due), -1), np.zeros(len(due), bool)
     if not len(ships.at):
-        return ready, lane.astype(float), sunk
+        return ready, lane.astype(float), sunk, due
     count = np.diff(ships.offset)
     for k in np.flatnonzero(count > 0).tolist():
         at = ships.at[ships.offset[k] : ships.offset[k + 1]]
@@ -37,6 +38,7 @@ def ready_by(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         # after the last departure that is known a line leaves when it is ready
         free = ~gone & (due[own] > at[-1] + DAY)
         ready[own] = np.where(free, due[own], np.where(gone, first, at[np.maximum(in_time, 0)]))
+        is_gone[own] = gone
         late = np.maximum(first - due[own], 0.0) / DAY
         sunk[own] = np.where(gone, clause_cost(problem, own, late), 0.0)
-    return ready, lane.astype(float), sunk
+    return ready, lane.astype(float), sunk, np.where(is_gone, due, ready)

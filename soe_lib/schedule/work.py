@@ -22,7 +22,8 @@ FLOOR, FIXED_SETUP, UNREST = range(3)
 # columns of Field.alt_f
 PER_UNIT, PER_LOT, PREFERENCE, QUEUE = range(4)
 # columns of Field.order
-DUE_AT, FREE, FLAT, PER_DAY, PER_WEEK, CAP, LOST_AFTER, LOST, READY_BY, LANE, SUNK = range(11)
+DUE_AT, FREE, FLAT, PER_DAY, PER_WEEK, CAP, LOST_AFTER, LOST = range(8)
+READY_BY, LANE, SUNK, LATE_FROM = range(8, 12)
 # columns of Field.lot_i
 FIRST_OP, NUM_OPS, ITEM, IS_FIRM, IS_PLAIN = range(5)
 # columns of Field.rule
