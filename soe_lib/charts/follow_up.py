@@ -81,7 +81,7 @@ def plot_month_plan(
         name="as planned",
         marker={"color": colours},
         texttemplate="%{x:.0f} %",
-        textposition="auto",
+        textposition=["inside" if p > 0.1 else "outside" for p in shown["p_met"]],
         hovertemplate="%{y}: %{x:.0f} % as planned<extra></extra>",
     )
     changed = shown[shown["change_qty"] < -0.5]
