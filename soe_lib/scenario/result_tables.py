@@ -70,6 +70,7 @@ SHAPES: dict[str, dict[str, str]] = {
         "supply_id": _TEXT,
         "qty": _NUMBER,
         "available_at": _AT,
+        "leaves_at": _AT,
     },
     "scenario_purchases": {
         "item_id": _TEXT,
