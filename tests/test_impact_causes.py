@@ -33,7 +33,11 @@ def causes_of(
         tables,
         reference_of(tables, AS_OF, SINCE, ratios),
         orders.assign(
-            late_cost=100.0, has_new_supply=False, departure=departure, is_late_in_plan=False
+            late_cost=100.0,
+            has_new_supply=False,
+            departure=departure,
+            is_late_in_plan=False,
+            is_there=False,
         ),
     )
     sums = found.causes.groupby("order_id")["late_minutes"].sum()

@@ -163,8 +163,9 @@ def attribute(
     orders
         ``order_id``, ``line_id``, ``late_cost`` [money], ``has_new_supply`` (True where a part
         of the line hangs on a purchase that nobody has planned), ``departure`` (the late departure
-        that the line should have left with, empty = none known) and ``is_late_in_plan`` (True
-        where the published schedule itself ends the work of the line after its promise).
+        that the line should have left with, empty = none known), ``is_there`` (True where the
+        goods are in stock and wait to leave) and ``is_late_in_plan`` (True where the published
+        schedule itself ends the work of the line after its promise).
     exact_up_to, pairs, seed
         See :func:`soe_lib.impact.shapley.shapley`.
 
@@ -227,6 +228,7 @@ def _causes(
     is_new = own["has_new_supply"].eq(True).to_numpy(bool)
     is_planned_late = own["is_late_in_plan"].eq(True).to_numpy(bool)
     departures = own["departure"].fillna("").astype("str").tolist()
+    is_there = own["is_there"].eq(True).to_numpy(bool)
     due = replay.problem.demand_due[late]
     table = disruptions.table
     held_back = lateness - shares.everything
@@ -242,7 +244,9 @@ def _causes(
         nothing = float(shares.nothing[column])
         past = max(0.0, min(nothing, -float(due[column]))) if kind == IN_PLAN else 0.0
         object_type, name = "order_line", f"{order}/{line}"
-        if lateness[column] <= past + READY_MINUTES:
+        if is_there[column] and kind == IN_PLAN:
+            past = nothing  # with the days until the next departure
+        if is_there[column] or lateness[column] <= past + READY_MINUTES:
             past_kind = NO_TRUCK if departures[column] else NOT_SHIPPED
         else:
             past_kind = IN_PLAN if is_planned_late[column] else OVERDUE

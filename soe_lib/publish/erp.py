@@ -35,6 +35,6 @@ def allocations(pegging: pd.DataFrame, promises: pd.DataFrame) -> pd.DataFrame:
     joined = joined.rename(columns={"qty": "allocated_qty"})
     # what leaves in parts stands once by departure there
     keys = [*LINE_KEY, "item_id", "supply_type", "supply_id", "available_at"]
-    joined = joined.groupby(keys, dropna=False, as_index=False)["allocated_qty"].sum()
+    joined = joined.groupby(keys, dropna=False)[["allocated_qty"]].sum().reset_index()
     ordered = joined.sort_values([*LINE_KEY, "available_at", "supply_id"], kind="stable")
     return ordered[list(ALLOCATION_COLUMNS)].reset_index(drop=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from soe_lib.divergence.facts import facts_of
 from soe_lib.divergence.orders import past_due
 from soe_lib.impact.attainment import Attainment, plan_attainment
-from soe_lib.impact.attribution import attribute, no_causes, no_disruptions
+from soe_lib.impact.attribution import READY_MINUTES, attribute, no_causes, no_disruptions
 from soe_lib.impact.birth import shortfall_split
 from soe_lib.impact.functions import by_function, shipments_without_goods
 from soe_lib.impact.noise import known_ratios
@@ -231,6 +232,7 @@ def _blamed(
         orders[[*keys, "late_cost"]].assign(
             has_new_supply=is_new,
             departure=_departures(run, orders[keys]),
+            is_there=_is_there(run, orders[keys]),
             is_late_in_plan=_late_in_plan(run, orders[[*keys, "due_at"]]),
         ),
         exact_up_to=params.exact_up_to,
@@ -261,6 +263,16 @@ def _attainment(run: Run, projection: Replay) -> Attainment:
         replications=params.replications // ATTAINMENT_PART,
         seed=params.seed,
     )
+
+
+def _is_there(run: Run, lines: pd.DataFrame) -> np.ndarray:
+    """Return whether all goods of an order line are in stock now."""
+    keys = ["order_id", "line_id"]
+    ready = run.read("projected_promises")[[*keys, "ready_at"]]
+    there = lines.merge(ready, on=keys, how="left")["ready_at"] <= run.as_of + pd.Timedelta(
+        minutes=READY_MINUTES
+    )
+    return there.to_numpy(bool)
 
 
 def _departures(run: Run, lines: pd.DataFrame) -> pd.Series:
