@@ -88,4 +88,4 @@ def test_pages_one_and_two_tell_one_story(week: Path, tables: dict[str, pd.DataF
     assert (causes["late_minutes"] / 1440 - causes["lateness_days"]).abs().max() < 0.01
     assert set(causes["object_id"]) == {"S-WEST 2026-11-20"}
     page = (run_folder(week) / "report" / "2_impact.html").read_text(encoding="utf-8")
-    assert "its truck did not leave (S-WEST 2026-11-20) 3 d" in page
+    assert "its truck did not leave (S-WEST 2026-11-20) 3.0 d" in page
