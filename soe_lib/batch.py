@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from soe_lib.params import Params
-from soe_lib.run import RUN_FILE, open_run
+from soe_lib.run import RUN_FILE, open_run, run_name
 from soe_lib.workspace import Workspace
 
 NOTEBOOKS = (
@@ -150,8 +150,7 @@ def run_cycle(
 
 def run_folder(request: Request, workspace: Workspace) -> Path:
     """Return the folder where the finished run will stand."""
-    name = request.source + (f"-{request.site}" if request.site else "")
-    return workspace.runs / request.cycle_id / name
+    return workspace.runs / request.cycle_id / run_name(request.source, request.site)
 
 
 def check_parameters(path: Path) -> None:
@@ -216,13 +215,15 @@ def execute(
     saved = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     transport = "tcp" if os.name == "nt" else "ipc"
+    # kept in the executed notebook, which may be copied with its workspace
+    run_dir = folder.relative_to(workspace.root).as_posix()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             notebook = papermill.execute_notebook(
                 str(source),
                 str(working),
-                parameters={"run_dir": str(folder), "params_file": "", "as_of": "", "site": ""},
+                parameters={"run_dir": run_dir, "params_file": "", "as_of": "", "site": ""},
                 kernel_name="python3",
                 progress_bar=False,
                 execution_timeout=timeout_seconds,

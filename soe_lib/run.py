@@ -146,7 +146,8 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
     Parameters
     ----------
     run_dir
-        Folder of the run; empty = the latest complete run of the workspace.
+        Folder of the run, also relative to the workspace; empty = the latest complete run of the
+        workspace. The run belongs to the workspace that it lies in.
     params_file
         Parameter file that replaces the run's own; empty = the parameters of the run.
     as_of
@@ -166,10 +167,8 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
     '2026-W48'
     """
     workspace = Workspace.default()
-    folder = Path(run_dir) if run_dir else latest_run(workspace)
+    folder = _folder_of(run_dir, workspace) if run_dir else latest_run(workspace)
     path = folder / RUN_FILE
-    if not path.is_file():
-        raise RunError(f"{folder} is not a run (no {RUN_FILE}); run `make week` first")
     content = json.loads(path.read_text(encoding="utf-8"))
     if as_of and pd.Timestamp(as_of).tz_convert("UTC") != pd.Timestamp(content["as_of"]):
         raise RunError(f"{folder} was taken as of {content['as_of']}, not {as_of}")
@@ -182,7 +181,7 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
         as_of=pd.Timestamp(content["as_of"]),
         site=site or content["site"],
         params=params,
-        workspace=workspace,
+        workspace=Workspace.around(folder),
     )
     is_other = run.site != content["site"] or params != own
     return _beside(run) if is_other and run.is_complete else run
@@ -218,5 +217,41 @@ def latest_run(workspace: Workspace) -> Path:
     pointer = workspace.runs / "latest.json"
     if not pointer.is_file():
         raise RunError(f"no complete run in {workspace.root} yet; run `make week`")
-    folder = json.loads(pointer.read_text(encoding="utf-8"))["run"]
-    return Path(workspace.root / folder)
+    return _folder_of(json.loads(pointer.read_text(encoding="utf-8"))["run"], workspace)
+
+
+def run_name(source_name: str, site: str) -> str:
+    """Return the name that the folder of a source's (and site's) finished run has in any cycle."""
+    return source_name + (f"-{site}" if site else "")
+
+
+def _folder_of(run_dir: str, workspace: Workspace) -> Path:
+    """
+    Return the folder of a run that is named by its path, whole or relative to the workspace.
+
+    A path that an executed notebook kept may name the run while it was under way, or a workspace
+    that was copied or moved since: then the same run of this workspace is meant.
+    """
+    given = Path(run_dir)
+    seen = {path.resolve() for path in (workspace.root / given, given.absolute()) if _is_run(path)}
+    if len(seen) > 1:
+        both = " and ".join(str(path) for path in sorted(seen))
+        raise RunError(f"'{run_dir}' can mean {both}; give the whole path")
+    candidates = [workspace.root / given, given.absolute()]
+    for name in ("runs", "lab"):
+        if name in given.parts:
+            last = len(given.parts) - 1 - given.parts[::-1].index(name)
+            candidates.append(workspace.root.joinpath(*given.parts[last:]))
+    if given.suffix == ".partial":
+        candidates += [path.with_suffix("") for path in candidates]
+    for path in candidates:
+        if _is_run(path):
+            return path
+    raise RunError(
+        f"{given} is not a run (no {RUN_FILE}), nor does the workspace {workspace.root} hold it; "
+        "run `make week` first, or name the workspace in SOE_WORKSPACE"
+    )
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / RUN_FILE).is_file()

@@ -73,16 +73,18 @@ def test_verdict_is_ours(tmp_path: Path, source: str, cause: str) -> None:
     """Tests that a failure of any kind is seen, with its cell and cause."""
     path = _notebook(tmp_path / "n.ipynb", "a = 1", source, "b = 2")
     workspace = Workspace(tmp_path / "workspace")
-    verdict = execute(path, tmp_path / "out" / "n.ipynb", tmp_path, workspace)
+    folder = workspace.runs / "2026-W48" / "demo.partial"
+    verdict = execute(path, tmp_path / "out" / "n.ipynb", folder, workspace)
     assert verdict["status"] == "failed"
     assert cause in verdict["cause"]
     assert "cell 3" in verdict["cell"] or "after cell" in verdict["cell"]
 
 
 def test_good_notebook_is_ok_and_saved(tmp_path: Path) -> None:
-    """Tests that a notebook that runs through is saved under its name and nothing else is left."""
-    path = _notebook(tmp_path / "n.ipynb", "assert run_dir")
+    """Tests a notebook that runs through: saved alone, and it keeps no path of this machine."""
+    path = _notebook(tmp_path / "n.ipynb", "assert run_dir == 'runs/2026-W48/demo.partial'")
     workspace = Workspace(tmp_path / "workspace")
-    verdict = execute(path, tmp_path / "out" / "n.ipynb", tmp_path, workspace)
+    folder = workspace.runs / "2026-W48" / "demo.partial"
+    verdict = execute(path, tmp_path / "out" / "n.ipynb", folder, workspace)
     assert verdict == {"status": "ok"}
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["n.ipynb"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -96,3 +97,37 @@ def test_partial_run_is_not_complete(folder: Path) -> None:
     assert not open_run(str(partial)).is_complete
     content = json.loads((partial / "run.json").read_text())
     assert content["as_of"] == AS_OF
+
+
+def test_a_path_of_before_the_workspace_was_moved_is_still_found(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests paths that notebooks kept: relative, absolute elsewhere, of a run under way."""
+    monkeypatch.chdir(tmp_path.parent)
+    for kept in (
+        "runs/2026-W48/demo",
+        "runs/2026-W48/demo.partial",
+        "/gone/runs/2026-W48/demo",
+        "/gone/runs/2026-W48/demo.partial",
+        str(folder),
+    ):
+        assert open_run(kept).folder == folder
+    with pytest.raises(RunError, match=rf"/gone/runs/2026-W47/demo is not a run.*{tmp_path}"):
+        open_run("/gone/runs/2026-W47/demo")
+
+
+def test_a_run_belongs_to_the_workspace_that_it_lies_in(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests a run opened by its path while SOE_WORKSPACE names another; two of a name are told."""
+    (tmp_path / "snapshots").mkdir()
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "runs", other / "runs")
+    (other / "snapshots").mkdir()
+    monkeypatch.chdir(other)
+    assert open_run(str(other / "runs" / "2026-W48" / "demo")).workspace == Workspace(other)
+    assert open_run(str(folder), site="NORD").workspace == Workspace(tmp_path)
+    with pytest.raises(RunError, match=r"can mean .* and .*; give the whole path"):
+        open_run("runs/2026-W48/demo")
+    monkeypatch.setenv("SOE_WORKSPACE", ".")
+    assert open_run("runs/2026-W48/demo").folder == other / "runs" / "2026-W48" / "demo"
