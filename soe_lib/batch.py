@@ -23,6 +23,7 @@ import pandas as pd
 
 from soe_lib.params import Params
 from soe_lib.run import RUN_FILE, open_run, run_name
+from soe_lib.run_columns import columns_version
 from soe_lib.workspace import Workspace
 
 NOTEBOOKS = (
@@ -291,6 +292,7 @@ def _start(request: Request, partial: Path) -> dict[str, Any]:
         "cycle_id": request.cycle_id,
         "site": request.site,
         "params": request.params.model_dump(mode="json"),
+        "columns_version": columns_version(),
     }
     path = partial / RUN_FILE
     if request.resume:

@@ -17,7 +17,7 @@ from soe_lib.monitoring.regret import (
     realised_tables,
     rerun,
 )
-from soe_lib.run import Run, RunError, open_run, run_name
+from soe_lib.run import Run, RunError, open_past, run_name
 from soe_lib.scenario.costs import TERMS
 from soe_lib.scenario.lever_specs import lever_of
 from soe_lib.steps.live import LiveRun, live_run, rows_of_one
@@ -232,7 +232,7 @@ def _options(past: LiveRun) -> list[Option]:
 
 def run_of(run: Run, cycle_id: str) -> Run:
     """Return the run of another cycle of the same source and site; ``RunError`` if it is gone."""
-    return open_run(str(run.workspace.runs / cycle_id / run_name(run.source_name, run.site)))
+    return open_past(run.workspace.runs / cycle_id / run_name(run.source_name, run.site))
 
 
 def _as_of(run: Run, cycle_id: str) -> pd.Timestamp | None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from soe_lib.ledger import Ledger
 from soe_lib.monitoring.month_kept import FORECAST_COLUMNS
-from soe_lib.run import RUN_FILE, Run, open_run, run_name
+from soe_lib.run import RUN_FILE, Run, open_past, run_name
 
 FACT_COLUMNS = ("week_id", "fact", "value", "object_id")
 WORDS = "follow_up"
@@ -60,7 +60,7 @@ def earlier_runs(run: Run) -> list[Run]:
     """
     name = run_name(run.source_name, run.site)
     paths = sorted(run.workspace.runs.glob(f"*/{name}/{RUN_FILE}"))
-    found = [open_run(str(path.parent)) for path in paths]
+    found = [open_past(path.parent) for path in paths]
     return [past for past in found if past.as_of < run.as_of]
 
 
