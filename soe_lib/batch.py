@@ -205,6 +205,8 @@ def execute(
     import papermill
     from traitlets.config import Config
 
+    from soe_lib.kernel_manager import AskingKernelManager
+
     target.parent.mkdir(parents=True, exist_ok=True)
     working = target.with_suffix(".tmp.ipynb")
     environment = {
@@ -229,6 +231,7 @@ def execute(
                 progress_bar=False,
                 execution_timeout=timeout_seconds,
                 store_widget_state=False,
+                kernel_manager_class=AskingKernelManager,
                 config=Config({"KernelManager": {"transport": transport}}),
             )
         unfinished = [

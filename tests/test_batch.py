@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from soe_lib.batch import PARAMETERS, BatchError, check_parameters, execute
@@ -88,3 +89,36 @@ def test_good_notebook_is_ok_and_saved(tmp_path: Path) -> None:
     verdict = execute(path, tmp_path / "out" / "n.ipynb", folder, workspace)
     assert verdict == {"status": "ok"}
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["n.ipynb"]
+
+
+def test_the_end_of_a_notebook_is_no_interrupt(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Tests a kernel that still tidies up after its last answer: nothing is printed as an error."""
+    slow = """
+import time
+handlers = get_ipython().kernel.shell_handlers
+answer = handlers["kernel_info_request"]
+async def answer_and_tidy_up(*about):
+    await answer(*about)
+    time.sleep(0.5)
+handlers["kernel_info_request"] = answer_and_tidy_up
+"""
+    workspace = Workspace(tmp_path / "workspace")
+    path = _notebook(tmp_path / "n.ipynb", slow)
+    folder = workspace.runs / "2026-W48" / "demo.partial"
+    assert execute(path, tmp_path / "out" / "n.ipynb", folder, workspace) == {"status": "ok"}
+    assert "KeyboardInterrupt" not in capfd.readouterr().err
+
+
+def test_a_notebook_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
+    """Tests that a cell without an end is told as such, and its kernel does not live on."""
+    path = _notebook(tmp_path / "n.ipynb", "import os", "while True: pass")
+    workspace = Workspace(tmp_path / "workspace")
+    folder = workspace.runs / "2026-W48" / "demo.partial"
+    verdict = execute(path, tmp_path / "out" / "n.ipynb", folder, workspace, timeout_seconds=2)
+    assert verdict["status"] == "failed"
+    assert "CellTimeoutError" in verdict["cause"]
+    assert not [
+        child for child in psutil.Process().children() if "ipykernel" in str(child.cmdline())
+    ]
