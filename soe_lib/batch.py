@@ -256,8 +256,16 @@ def execute(
             else:
                 os.environ[name] = value
         if working.exists():
+            _without_paths(working, source.name, target.name, workspace)
             os.replace(working, target)
     return {"status": "ok"}
+
+
+def _without_paths(notebook: Path, source: str, target: str, workspace: Workspace) -> None:
+    """Let Papermill's notes name the files alone: where they lay is no part of the run."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    content["metadata"].get("papermill", {}).update(input_path=source, output_path=target)
+    workspace.write_text(notebook, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _failed_cell(error: Exception, notebook: Path) -> str:

@@ -89,6 +89,9 @@ def test_good_notebook_is_ok_and_saved(tmp_path: Path) -> None:
     verdict = execute(path, tmp_path / "out" / "n.ipynb", folder, workspace)
     assert verdict == {"status": "ok"}
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["n.ipynb"]
+    saved = (tmp_path / "out" / "n.ipynb").read_text()
+    assert '"input_path": "n.ipynb"' in saved
+    assert str(tmp_path) not in saved
 
 
 def test_the_end_of_a_notebook_is_no_interrupt(
