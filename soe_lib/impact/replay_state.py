@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="assignment, no-untyped-def"
 """What the kernels of a replay read and write: constants, facts that stay, facts drawn, scratch."""
 
 from __future__ import annotations
