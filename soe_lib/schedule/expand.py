@@ -116,9 +116,9 @@ def expand(problem: Problem, jobs: Jobs | None = None) -> tuple[Field, State, Cl
                 problem.item_lot_min,
                 problem.item_lot_multiple,
                 problem.item_lot_max,
-                holding,
+                np.maximum(problem.item_value * problem.holding_per_day, early),
                 early,
-            ]  # fmt: skip
+            ]
         ).astype(float),
         mates_offset=mates_offset.astype(np.int64),
         mates=by_item.astype(np.int64),
