@@ -81,7 +81,7 @@ def expand(problem: Problem, jobs: Jobs | None = None) -> tuple[Field, State, Cl
     planned = np.flatnonzero(lots[:, IS_FIRM] == 0)
     by_item = planned[np.argsort(lots[planned, ITEM], kind="stable")]
     mates_offset = np.searchsorted(lots[by_item, ITEM], np.arange(len(problem.item_ids) + 1))
-    holding = np.maximum(problem.item_value * problem.holding_per_day, _early_price(problem))
+    early = _early_price(problem)
     field = Field(
         orders=orders,
         clock_offset=clock.offset,
@@ -112,7 +112,13 @@ def expand(problem: Problem, jobs: Jobs | None = None) -> tuple[Field, State, Cl
         user=users[1],
         lot_i=lots,
         rule=np.column_stack(
-            [problem.item_lot_min, problem.item_lot_multiple, problem.item_lot_max, holding]
+            [
+                problem.item_lot_min,
+                problem.item_lot_multiple,
+                problem.item_lot_max,
+                np.maximum(problem.item_value * problem.holding_per_day, early),
+                early,
+            ]
         ).astype(float),
         mates_offset=mates_offset.astype(np.int64),
         mates=by_item.astype(np.int64),

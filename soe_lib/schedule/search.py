@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from soe_lib.schedule.anneal import anneal, keep_waits, run_starts, settle
+from soe_lib.schedule.calm import calm_down
 from soe_lib.schedule.moves import saved
 from soe_lib.schedule.plan import Plan
 from soe_lib.schedule.polish import TRIALS_PER_MOVE, polish
@@ -59,7 +60,7 @@ RAMP_UP = 20.0
 """Price of missing components over the first 70 % of the search, from once to this many times."""
 LAST_RAMP = 200.0
 """And over the rest, times this: at the end nothing may be short, however little."""
-HOT = 0.3
+HOT = 0.2
 """First temperature of a long search, in mean costs of delay by one mean run."""
 COLD_LONG, COLD_SHORT = 0.05, 0.1
 """Last temperature as a share of the first, in a long search and in a very short one."""
@@ -69,9 +70,11 @@ KEPT_SHARE = 0.02
 """What a move must save when an answer is kept, and its temperature, in shares of the usual."""
 POLISH_ALONE, POLISH_LAST = 0.97, 0.1
 """Share of the moves that go into polishing: where only orders can change, and elsewhere."""
+CALM, CALM_COLD = 0.15, 0.1
+"""Share of the moves that end the search, and their first temperature against the last one."""
 FOCUS = 1.0
 """Picks that go to machines by the price of what queues there too long, against all others."""
-WARM_SHARE = 0.15
+WARM_SHARE = 0.375
 """Share of the temperature when the search starts from an answer that it should keep to."""
 
 
@@ -125,11 +128,12 @@ def search(
     least = max(KEPT_SHARE * scale, least_gain) if is_kept else 0.0
     has_order_only = share[FAMILY_BLOCK] > 1.0 - 1e-9 and not _may_move(f, may_reroute)
     polished = 0.0 if f.has_unrest or is_kept else POLISH_ALONE if has_order_only else POLISH_LAST
-    total = int(iterations * (1.0 - polished))
+    calmed = 0.0 if f.has_unrest or is_kept or has_order_only else CALM
+    total = int(iterations * (1.0 - polished - calmed))
     limit = time_limit
     done = 0
     if seconds is not None:
-        limit = seconds * (1.0 - polished)
+        limit = seconds * (1.0 - polished - calmed)
         anneal(
             f, s, x, v, rng, movable, len(movable), TRIAL_MOVES, HOT * scale, HOT * scale, least,
             share, may_reroute, tally,
@@ -163,6 +167,14 @@ def search(
             rate = done / max(time.perf_counter() - began, 1e-6)
             total = max(done, int(rate * limit))
             step = max(total // CHUNKS, 1)
+    if calmed > 0:
+        rate = done / max(time.perf_counter() - began, 1e-6)
+        done += calm_down(
+            f, s, x, v, rng, movable, first=cold * CALM_COLD, share=share, may_reroute=may_reroute,
+            moves=int(iterations * calmed if seconds is None else rate * seconds * calmed),
+            tally=tally,
+            stop_at=began + (time_limit if seconds is None else seconds * (1.0 - polished)),
+        )  # fmt: skip
     if polished > 0:
         stop_at = began + (seconds if seconds is not None else time_limit)
         trials = TRIALS_PER_MOVE * int(iterations * polished) if seconds is None else 1 << 62

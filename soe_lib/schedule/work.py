@@ -27,7 +27,7 @@ READY_BY, LANE, SUNK, LATE_FROM = range(8, 12)
 # columns of Field.lot_i
 FIRST_OP, NUM_OPS, ITEM, IS_FIRM, IS_PLAIN = range(5)
 # columns of Field.rule
-LOT_MIN, LOT_MULTIPLE, LOT_MAX, HOLDING = range(4)
+LOT_MIN, LOT_MULTIPLE, LOT_MAX, HOLDING, EARLY = range(5)
 # columns of State.op
 START, END, RUN, RELEASE, DUE, LAST_BUCKET, COST, HOLD_RATE, SOFT, SHARED = range(10)
 OP_COLUMNS = 10
