@@ -22,7 +22,8 @@ from typing import Any
 import pandas as pd
 
 from soe_lib.params import Params
-from soe_lib.run import RUN_FILE, open_run
+from soe_lib.run import RUN_FILE, open_run, run_name
+from soe_lib.run_columns import columns_version
 from soe_lib.workspace import Workspace
 
 NOTEBOOKS = (
@@ -150,8 +151,7 @@ def run_cycle(
 
 def run_folder(request: Request, workspace: Workspace) -> Path:
     """Return the folder where the finished run will stand."""
-    name = request.source + (f"-{request.site}" if request.site else "")
-    return workspace.runs / request.cycle_id / name
+    return workspace.runs / request.cycle_id / run_name(request.source, request.site)
 
 
 def check_parameters(path: Path) -> None:
@@ -205,6 +205,8 @@ def execute(
     import papermill
     from traitlets.config import Config
 
+    from soe_lib.kernel_manager import AskingKernelManager
+
     target.parent.mkdir(parents=True, exist_ok=True)
     working = target.with_suffix(".tmp.ipynb")
     environment = {
@@ -216,17 +218,20 @@ def execute(
     saved = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     transport = "tcp" if os.name == "nt" else "ipc"
+    # kept in the executed notebook, which may be copied with its workspace
+    run_dir = folder.relative_to(workspace.root).as_posix()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             notebook = papermill.execute_notebook(
                 str(source),
                 str(working),
-                parameters={"run_dir": str(folder), "params_file": "", "as_of": "", "site": ""},
+                parameters={"run_dir": run_dir, "params_file": "", "as_of": "", "site": ""},
                 kernel_name="python3",
                 progress_bar=False,
                 execution_timeout=timeout_seconds,
                 store_widget_state=False,
+                kernel_manager_class=AskingKernelManager,
                 config=Config({"KernelManager": {"transport": transport}}),
             )
         unfinished = [
@@ -251,8 +256,16 @@ def execute(
             else:
                 os.environ[name] = value
         if working.exists():
+            _without_paths(working, source.name, target.name, workspace)
             os.replace(working, target)
     return {"status": "ok"}
+
+
+def _without_paths(notebook: Path, source: str, target: str, workspace: Workspace) -> None:
+    """Let Papermill's notes name the files alone: where they lay is no part of the run."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    content["metadata"].get("papermill", {}).update(input_path=source, output_path=target)
+    workspace.write_text(notebook, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _failed_cell(error: Exception, notebook: Path) -> str:
@@ -290,6 +303,7 @@ def _start(request: Request, partial: Path) -> dict[str, Any]:
         "cycle_id": request.cycle_id,
         "site": request.site,
         "params": request.params.model_dump(mode="json"),
+        "columns_version": columns_version(),
     }
     path = partial / RUN_FILE
     if request.resume:

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from soe_lib.loop.errors import CampaignError
     from soe_lib.meeting import MeetingError
     from soe_lib.sources import SourceError
-    from soe_lib.steps.desk import DeskError
+    from soe_lib.steps.desk_records import DeskError
 
     arguments = _parser().parse_args(argv)
     command: Command = arguments.command

@@ -151,7 +151,8 @@ def _learn(arguments: argparse.Namespace) -> int:
 
 
 def _commitment(arguments: argparse.Namespace) -> int:
-    from soe_lib.steps.desk import Desk, DeskError
+    from soe_lib.steps.desk import Desk
+    from soe_lib.steps.desk_records import DeskError
 
     run, desk = open_desk(arguments.run)
     rows = run.read("commitment_states")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from soe_lib.params import MoneyParams
+from soe_lib.params import MoneyParams, described
 
 DAYS_PER_WEEK = 7.0
 
@@ -164,10 +165,7 @@ def site_rates(cost_rate: pd.DataFrame, resource_ids: Sequence[str], params: Mon
         given = float(getattr(params, name))
         found[name] = rate(cost_rate, cost_type, "*", given)[0]
         if found[name] != given:
-            notes.append(
-                f"the data (cost_rate) say {cost_type} {found[name]:g}, not {given:g} as the "
-                f"parameter {name}"
-            )
+            notes.append(_price_note(name, f"{found[name]:g}", "", given))
     hourly: list[dict[str, float]] = []
     for name, cost_type in (
         ("changeover_cost_per_hour", "changeover_hour"),
@@ -180,8 +178,19 @@ def site_rates(cost_rate: pd.DataFrame, resource_ids: Sequence[str], params: Mon
         if other:
             low, high = min(other), max(other)
             span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-            notes.append(
-                f"the data (cost_rate) say {cost_type} {span} on {len(other)} of {len(own)} "
-                f"resources, not {given:g} as the parameter {name}"
-            )
+            where = f" on {len(other)} of {len(own)} resources"
+            notes.append(_price_note(name, span, where, given))
     return Rates(params.model_copy(update=found), hourly[0], hourly[1], tuple(notes))
+
+
+def _price_note(name: str, found: str, where: str, given: float) -> str:
+    """Say in the words of the parameters that the data hold another price, and which."""
+    words, unit = described(MoneyParams, name)
+    return (
+        f"{words}: {found} {unit} by the data{where}, instead of {given:g} {unit} by the parameters"
+    )
+
+
+def in_currency(text: str, currency: str) -> str:
+    """Return a text with the code of the currency where a unit says money."""
+    return re.sub(r"(?<=\d )money\b", currency, text) if currency else text

@@ -27,13 +27,22 @@ class Section(BaseModel):
     """
     Base of every section: unknown names are errors, values cannot be changed afterwards.
 
-    Values are not converted: a number in quotes or yes for a number is an error.
+    Values are not converted: a number in quotes or yes for a number is an error. What stands below
+    a field describes it, in words and with its unit.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
 
 
 S = TypeVar("S", bound=Section)
+
+
+def described(section: type[Section], name: str) -> tuple[str, str]:
+    """Return a parameter in words and its unit, e.g. ('Cost of changeover time', 'money/h')."""
+    words, _, unit = str(section.model_fields[name].description).partition("[")
+    return words.strip().rstrip("."), unit.rstrip().rstrip("]")
 
 
 class HorizonParams(Section):

@@ -19,6 +19,7 @@ import pandas as pd
 
 from soe_lib import overrides
 from soe_lib.params import Params, load_params, parse_section
+from soe_lib.run_columns import columns_version, lacking_columns
 from soe_lib.snapshot import Snapshot, load_snapshot
 from soe_lib.workspace import Workspace
 
@@ -27,6 +28,10 @@ RUN_FILE = "run.json"
 
 class RunError(RuntimeError):
     """A run cannot be opened; the text says which and what to do."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what Jupyter shows of the error: the sentence alone, for planners."""
+        return [str(self)]
 
 
 def project_root() -> Path:
@@ -56,6 +61,8 @@ class Run:
         Parameters of the cycle.
     workspace
         Where snapshots and runs lie.
+    is_past
+        Whether it is read as history, where its tables may lack what the code writes today.
     """
 
     folder: Path
@@ -65,6 +72,7 @@ class Run:
     site: str
     params: Params
     workspace: Workspace
+    is_past: bool = False
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -92,8 +100,7 @@ class Run:
         """Whether the batch finished this run: its tables are then read, not computed again."""
         if self.folder.name.endswith(".partial"):
             return False
-        content = json.loads((self.folder / RUN_FILE).read_text(encoding="utf-8"))
-        steps = content.get("steps", {})
+        steps = self._about().get("steps", {})
         return bool(steps) and all(step.get("status") == "ok" for step in steps.values())
 
     def table_path(self, name: str) -> Path:
@@ -111,11 +118,17 @@ class Run:
         Raises
         ------
         RunError
-            When no step of this run wrote it.
+            When no step of this run wrote it, or an older version of the suite did without all
+            columns of today.
         """
         if not self.has(name):
+            if self._is_older:
+                raise RunError(self._older(f"has no table '{name}'"))
             raise RunError(f"{self.folder}: no table '{name}'; run the notebooks in their order")
-        return pd.read_parquet(self.table_path(name))
+        rows = pd.read_parquet(self.table_path(name))
+        if self._is_older and (lacking := lacking_columns(name, rows.columns)):
+            raise RunError(self._older(f"has no {', '.join(lacking)} in its table '{name}'"))
+        return rows
 
     def write(self, **tables: pd.DataFrame) -> None:
         """Write tables of a step, each atomically, under the names given."""
@@ -132,11 +145,41 @@ class Run:
         if not path.is_file():
             return {}
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return content
+        return _OlderWords(self, step, content) if self._is_older else content
 
     def say(self, step: str, words: Mapping[str, Any]) -> None:
         """Record what a step says: its headline and the figures of its sentences."""
         self.workspace.write_json(self.folder / "words" / f"{step}.json", dict(words))
+
+    def _about(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / RUN_FILE).read_text(encoding="utf-8"))
+        return content
+
+    @cached_property
+    def _is_older(self) -> bool:
+        """Whether it is finished and another version of the suite wrote its tables."""
+        is_read = self.is_complete and not self.is_past
+        return is_read and self._about().get("columns_version") != columns_version()
+
+    def _older(self, lacking: str) -> str:
+        site = f" --site {self.site}" if self.site else ""
+        daily = " --cycle daily" if self.cycle_id.count("-") > 1 else ""
+        return (
+            f"The run {self.folder} was made by another version of the suite and {lacking}. "
+            f"Compute its cycle again: soe run --source {self.source_name} "
+            f"--as-of {self.as_of.isoformat()}{site}{daily}"
+        )
+
+
+class _OlderWords(dict[str, Any]):
+    """Words of a run of another version: what it did not say yet is told, not a key error."""
+
+    def __init__(self, run: Run, step: str, content: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        self._run, self._step = run, step
+
+    def __missing__(self, name: str) -> Any:
+        raise RunError(self._run._older(f"does not say '{name}' in its step '{self._step}'"))
 
 
 def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: str = "") -> Run:
@@ -146,7 +189,8 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
     Parameters
     ----------
     run_dir
-        Folder of the run; empty = the latest complete run of the workspace.
+        Folder of the run, also relative to the workspace; empty = the latest complete run of the
+        workspace. The run belongs to the workspace that it lies in.
     params_file
         Parameter file that replaces the run's own; empty = the parameters of the run.
     as_of
@@ -166,10 +210,8 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
     '2026-W48'
     """
     workspace = Workspace.default()
-    folder = Path(run_dir) if run_dir else latest_run(workspace)
+    folder = _folder_of(run_dir, workspace) if run_dir else latest_run(workspace)
     path = folder / RUN_FILE
-    if not path.is_file():
-        raise RunError(f"{folder} is not a run (no {RUN_FILE}); run `make week` first")
     content = json.loads(path.read_text(encoding="utf-8"))
     if as_of and pd.Timestamp(as_of).tz_convert("UTC") != pd.Timestamp(content["as_of"]):
         raise RunError(f"{folder} was taken as of {content['as_of']}, not {as_of}")
@@ -182,10 +224,22 @@ def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: st
         as_of=pd.Timestamp(content["as_of"]),
         site=site or content["site"],
         params=params,
-        workspace=workspace,
+        workspace=Workspace.around(folder),
     )
     is_other = run.site != content["site"] or params != own
     return _beside(run) if is_other and run.is_complete else run
+
+
+def open_past(folder: Path) -> Run:
+    """
+    Open a run as history: it is read as far as it goes, whatever version of the suite wrote it.
+
+    Raises
+    ------
+    RunError
+        When there is no such run.
+    """
+    return replace(open_run(str(folder)), is_past=True)
 
 
 def _beside(run: Run) -> Run:
@@ -207,9 +261,10 @@ def _beside(run: Run) -> Run:
     folder = run.workspace.root / "lab" / f"{run.cycle_id}-{run.folder.name}-{digest}"
     other = replace(run, folder=folder)
     run.workspace.write_json(folder / RUN_FILE, content)
-    other.say("snapshot", run.words("snapshot"))
-    kept = [name for name in ("check", "features", overrides.TABLE) if run.has(name)]
-    other.write(**{name: run.read(name) for name in kept})
+    past = replace(run, is_past=True)
+    other.say("snapshot", past.words("snapshot"))
+    kept = [name for name in ("check", "features", overrides.TABLE) if past.has(name)]
+    other.write(**{name: past.read(name) for name in kept})
     return other
 
 
@@ -218,5 +273,41 @@ def latest_run(workspace: Workspace) -> Path:
     pointer = workspace.runs / "latest.json"
     if not pointer.is_file():
         raise RunError(f"no complete run in {workspace.root} yet; run `make week`")
-    folder = json.loads(pointer.read_text(encoding="utf-8"))["run"]
-    return Path(workspace.root / folder)
+    return _folder_of(json.loads(pointer.read_text(encoding="utf-8"))["run"], workspace)
+
+
+def run_name(source_name: str, site: str) -> str:
+    """Return the name that the folder of a source's (and site's) finished run has in any cycle."""
+    return source_name + (f"-{site}" if site else "")
+
+
+def _folder_of(run_dir: str, workspace: Workspace) -> Path:
+    """
+    Return the folder of a run that is named by its path, whole or relative to the workspace.
+
+    A path that an executed notebook kept may name the run while it was under way, or a workspace
+    that was copied or moved since: then the same run of this workspace is meant.
+    """
+    given = Path(run_dir)
+    seen = {path.resolve() for path in (workspace.root / given, given.absolute()) if _is_run(path)}
+    if len(seen) > 1:
+        both = " and ".join(str(path) for path in sorted(seen))
+        raise RunError(f"'{run_dir}' can mean {both}; give the whole path")
+    candidates = [workspace.root / given, given.absolute()]
+    for name in ("runs", "lab"):
+        if name in given.parts:
+            last = len(given.parts) - 1 - given.parts[::-1].index(name)
+            candidates.append(workspace.root.joinpath(*given.parts[last:]))
+    if given.suffix == ".partial":
+        candidates += [path.with_suffix("") for path in candidates]
+    for path in candidates:
+        if _is_run(path):
+            return path
+    raise RunError(
+        f"{given} is not a run (no {RUN_FILE}), nor does the workspace {workspace.root} hold it; "
+        "run `make week` first, or name the workspace in SOE_WORKSPACE"
+    )
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / RUN_FILE).is_file()

@@ -32,9 +32,25 @@ class Workspace:
     def default(cls) -> Workspace:
         """Return the workspace at ``SOE_WORKSPACE``, else ``data/workspace`` of the checkout."""
         root = os.environ.get("SOE_WORKSPACE")
-        return cls(
-            Path(root) if root else Path(__file__).resolve().parents[1] / "data" / "workspace"
-        )
+        if root:
+            return cls(Path(root).absolute())
+        return cls(Path(__file__).resolve().parents[1] / "data" / "workspace")
+
+    @classmethod
+    def around(cls, folder: Path) -> Workspace:
+        """
+        Return the workspace that a run's folder lies in, else the default one.
+
+        A run in a copied or moved workspace belongs to the snapshots, the ledger and the outbox
+        beside it, whatever ``SOE_WORKSPACE`` says.
+        """
+        parents = folder.absolute().parents
+        for depth, name in ((1, "runs"), (0, "lab")):
+            if len(parents) > depth + 1 and parents[depth].name == name:
+                root = parents[depth + 1]
+                if (root / "snapshots").is_dir():
+                    return cls(root)
+        return cls.default()
 
     @property
     def snapshots(self) -> Path:

@@ -17,7 +17,8 @@ from soe_lib.impact.players import (
     SUPPLY_AT,
     SUPPLY_QTY,
 )
-from soe_lib.impact.replay import Replay, replay
+from soe_lib.impact.replay import Replay
+from soe_lib.impact.replay_build import replay
 from soe_lib.schedule import Problem, build_problem, dispatch
 from soe_lib.schedule.plan import new_plan, place_published
 from soe_lib.schedule.solve import published_floor

@@ -13,7 +13,7 @@ from soe_lib.schedule import build_problem, dispatch, netting, solve, verify
 from soe_lib.schedule.allocation import allocate
 from soe_lib.schedule.allocation_model import FROM_STOCK
 from soe_lib.schedule.clock import build_clock, end_at, finish, worked_at
-from soe_lib.schedule.netting import MOST_PARTS
+from soe_lib.schedule.netting import MOST_LOTS
 from soe_lib.schedule.plan import new_plan, place_by_rule
 from soe_lib.schedule.problem import NEVER, Clauses, Problem
 from tests.small_plants import AS_OF, small_plant
@@ -115,7 +115,7 @@ def test_a_line_that_waits_for_components_is_made_in_several_lots() -> None:
     parts = new_plan(problem, turn=np.zeros(1), is_waited_for=np.ones(1, bool))
     made = [plan.state.lot_qty[plan.state.lot_job >= 0] for plan in (whole, parts)]
     assert len(made[0]) == 1
-    assert len(made[1]) == min(MOST_PARTS, int(qty // 2))
+    assert len(made[1]) == min(MOST_LOTS, int(qty // 2))
     assert parts.field.job_qty.sum() == pytest.approx(qty)
     assert (made[1] >= 2.0).all()
     assert made[1].sum() == pytest.approx(made[0].sum())
@@ -142,7 +142,7 @@ def test_parts_obey_the_lot_rules(qty: float, least: float, multiple: float, mos
         item_lot_multiple=np.full(items, multiple),
         item_lot_max=np.full(items, most),
     )
-    found = netting._parts(problem, 0, MOST_PARTS, qty)
+    found = netting._parts(problem, 0, MOST_LOTS, qty)
     assert sum(found) == pytest.approx(qty)
     assert max(found) <= most + 1e-6
     assert len(found) == 1 or qty > most or min(found) >= least - 1e-6

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from soe_lib.batch import PARAMETERS, BatchError, check_parameters, execute
@@ -73,16 +74,54 @@ def test_verdict_is_ours(tmp_path: Path, source: str, cause: str) -> None:
     """Tests that a failure of any kind is seen, with its cell and cause."""
     path = _notebook(tmp_path / "n.ipynb", "a = 1", source, "b = 2")
     workspace = Workspace(tmp_path / "workspace")
-    verdict = execute(path, tmp_path / "out" / "n.ipynb", tmp_path, workspace)
+    folder = workspace.runs / "2026-W48" / "demo.partial"
+    verdict = execute(path, tmp_path / "out" / "n.ipynb", folder, workspace)
     assert verdict["status"] == "failed"
     assert cause in verdict["cause"]
     assert "cell 3" in verdict["cell"] or "after cell" in verdict["cell"]
 
 
 def test_good_notebook_is_ok_and_saved(tmp_path: Path) -> None:
-    """Tests that a notebook that runs through is saved under its name and nothing else is left."""
-    path = _notebook(tmp_path / "n.ipynb", "assert run_dir")
+    """Tests a notebook that runs through: saved alone, and it keeps no path of this machine."""
+    path = _notebook(tmp_path / "n.ipynb", "assert run_dir == 'runs/2026-W48/demo.partial'")
     workspace = Workspace(tmp_path / "workspace")
-    verdict = execute(path, tmp_path / "out" / "n.ipynb", tmp_path, workspace)
+    folder = workspace.runs / "2026-W48" / "demo.partial"
+    verdict = execute(path, tmp_path / "out" / "n.ipynb", folder, workspace)
     assert verdict == {"status": "ok"}
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["n.ipynb"]
+    saved = (tmp_path / "out" / "n.ipynb").read_text()
+    assert '"input_path": "n.ipynb"' in saved
+    assert str(tmp_path) not in saved
+
+
+def test_the_end_of_a_notebook_is_no_interrupt(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Tests a kernel that still tidies up after its last answer: nothing is printed as an error."""
+    slow = """
+import time
+handlers = get_ipython().kernel.shell_handlers
+answer = handlers["kernel_info_request"]
+async def answer_and_tidy_up(*about):
+    await answer(*about)
+    time.sleep(0.5)
+handlers["kernel_info_request"] = answer_and_tidy_up
+"""
+    workspace = Workspace(tmp_path / "workspace")
+    path = _notebook(tmp_path / "n.ipynb", slow)
+    folder = workspace.runs / "2026-W48" / "demo.partial"
+    assert execute(path, tmp_path / "out" / "n.ipynb", folder, workspace) == {"status": "ok"}
+    assert "KeyboardInterrupt" not in capfd.readouterr().err
+
+
+def test_a_notebook_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
+    """Tests that a cell without an end is told as such, and its kernel does not live on."""
+    path = _notebook(tmp_path / "n.ipynb", "import os", "while True: pass")
+    workspace = Workspace(tmp_path / "workspace")
+    folder = workspace.runs / "2026-W48" / "demo.partial"
+    verdict = execute(path, tmp_path / "out" / "n.ipynb", folder, workspace, timeout_seconds=2)
+    assert verdict["status"] == "failed"
+    assert "CellTimeoutError" in verdict["cause"]
+    assert not [
+        child for child in psutil.Process().children() if "ipykernel" in str(child.cmdline())
+    ]

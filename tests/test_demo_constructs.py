@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from soe_lib.money import in_currency
 from soe_lib.params import ScheduleParams
 from soe_lib.schedule import Problem, Schedule, build_problem, dispatch, right_shift, solve, verify
 from soe_lib.schedule.problem import NEVER
@@ -471,7 +472,14 @@ def test_prices_and_docks_of_the_feed_are_read(demo: Demo) -> None:
     p, rates = demo.problem, demo.tables["cost_rate"]
     matrix = demo.tables["setup_matrix"]
     assert rates.loc[rates["cost_type"] == "changeover_hour", "cost_amount"].eq(90.0).all()
-    assert any("changeover_hour 90" in note and "60" in note for note in p.price_notes)
+    assert p.price_notes[0] == (
+        "Cost of changeover time: 90 money/h by the data on 10 of 10 resources, instead of "
+        "60 money/h by the parameters"
+    )
+    assert in_currency(p.price_notes[1], "EUR") == (
+        "Overtime of one resource: 60 to 145 EUR/h by the data on 10 of 10 resources, instead of "
+        "90 EUR/h by the parameters"
+    )
     plain = demo.build(setup_matrix=matrix.assign(setup_cost=0.0))
     assert (plain.changeover_cost == 90.0).all()
     lines = demo.tables["purchase_order_line"].set_index(["po_id", "line_id"])

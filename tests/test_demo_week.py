@@ -17,8 +17,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from soe_lib.run_columns import columns_version, run_columns
 from tests.conftest import ROOT
 from tests.demo_week import CYCLE, environment, run_folder, small_params, soe, week
+from tests.run_columns import columns_of
 
 __all__ = ["small_params", "week"]
 
@@ -75,6 +77,13 @@ def test_identities_hold_for_every_table(week: Path) -> None:
     assert len(check) == 30
     assert (check["rows_raw"] == check["rows_in"] + check["rows_excluded"]).all()
     assert (check["rows_in"] == check["rows_loaded"] + check["rows_quarantined"]).all()
+
+
+def test_the_columns_of_a_run_are_those_that_older_runs_are_held_against(week: Path) -> None:
+    """Tests the list of columns; after a change of a table: python -m tests.run_columns FOLDER."""
+    folder = run_folder(week)
+    assert {name: tuple(columns) for name, columns in columns_of(folder).items()} == run_columns()
+    assert json.loads((folder / "run.json").read_text())["columns_version"] == columns_version()
 
 
 def test_notebook_zero_to_five_agree_on_the_numbers(week: Path) -> None:

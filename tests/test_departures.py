@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soe_lib.impact.replay import replay_of
+from soe_lib.impact.replay_build import replay_of
 from soe_lib.params import ScheduleParams
 from soe_lib.schedule import Problem, build_problem, dispatch, right_shift, solve, verify
 from soe_lib.schedule.buckets import clause_cost

@@ -10,7 +10,8 @@ import pytest
 
 from soe_lib.decision.governance import load_governance
 from soe_lib.ledger import Ledger
-from soe_lib.steps.desk import Desk, DeskError
+from soe_lib.steps.desk import Desk
+from soe_lib.steps.desk_records import DeskError
 from tests.conftest import ROOT
 
 AT = pd.Timestamp("2026-11-23T10:00Z")

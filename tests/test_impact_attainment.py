@@ -12,7 +12,7 @@ from soe_lib.divergence.facts import facts_of
 from soe_lib.impact.attainment import Attainment, plan_attainment
 from soe_lib.impact.noise import Noise, fit_noise
 from soe_lib.impact.reference import reference_of
-from soe_lib.impact.replay import replay_of
+from soe_lib.impact.replay_build import replay_of
 from soe_lib.impact.shrunken import fit_shrunken
 from soe_lib.run import open_run
 from soe_lib.schedule import build_problem, right_shift

@@ -11,7 +11,7 @@ import pytest
 from soe_lib.impact.attribution import Game, game_of, play
 from soe_lib.impact.players import DEMAND_QTY, RUN, SUPPLY_AT
 from soe_lib.impact.reach import reach
-from soe_lib.impact.replay import replay_of
+from soe_lib.impact.replay_build import replay_of
 from soe_lib.impact.shapley import shapley
 from soe_lib.schedule import right_shift
 from tests.impact_plants import (

@@ -9,7 +9,7 @@ from soe_lib.impact.attribution import Attribution, attribute
 from soe_lib.impact.birth import BLOCK_OF, BLOCKS, shortfall_split
 from soe_lib.impact.disruptions import FUNCTION_OF, OBJECT_OF
 from soe_lib.impact.reference import reference_of
-from soe_lib.impact.replay import replay_of
+from soe_lib.impact.replay_build import replay_of
 from soe_lib.impact.words import WORDS, blame_sentence, line_sentences
 from soe_lib.schedule import build_problem, right_shift
 from soe_lib.vocabulary import FUNCTIONS

@@ -91,7 +91,7 @@ def test_sure_date_holds_as_often_as_it_says() -> None:
 
 def test_any_schedule_is_replayed() -> None:
     """Tests that a dispatched schedule replays at its own starts: nothing comes earlier."""
-    from soe_lib.impact.replay import replay_of
+    from soe_lib.impact.replay_build import replay_of
 
     problem = published_plant(1)
     schedule = dispatch(problem, "edd")

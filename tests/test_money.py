@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soe_lib.money import clauses, cost_per_day, holding_cost, late_cost, rate
-from soe_lib.params import MoneyParams
+from soe_lib.money import (
+    clauses,
+    cost_per_day,
+    holding_cost,
+    in_currency,
+    late_cost,
+    rate,
+    site_rates,
+)
+from soe_lib.params import MoneyParams, described
 from soe_lib.tables import TABLES
 
 PARAMS = MoneyParams(late_cost_pct_per_day=1.0, late_cost_cap_pct=30.0, holding_pct_per_year=12.0)
@@ -151,3 +159,30 @@ def test_rates_of_the_source_beat_parameters_and_say_so() -> None:
     found, where = rate(table, "expedite", "L2", 50.0)
     assert found == 50.0
     assert where == "parameter (expedite is not in cost_rate)"
+
+
+def test_prices_of_the_data_are_told_in_the_words_and_units_of_the_parameters() -> None:
+    """Tests that no name of a parameter is shown, and that only units are given a currency."""
+    table = pd.DataFrame(
+        {"cost_type": ["holding_pct", "overtime_hour"], "object_id": ["*", "L1"],
+         "cost_amount": [18.0, 120.0]}
+    )  # fmt: skip
+    notes = site_rates(table, ["L1", "L2"], PARAMS).notes
+    assert notes == (
+        "Cost of holding stock: 18 % of standard cost per year by the data, instead of "
+        "12 % of standard cost per year by the parameters",
+        "Overtime of one resource: 120 money/h by the data on 1 of 2 resources, instead of "
+        "90 money/h by the parameters",
+    )
+    assert in_currency(notes[1], "") == notes[1]
+    assert "120 EUR/h by" in in_currency(notes[1], "EUR")
+    assert in_currency("money: 5 h of it", "EUR") == "money: 5 h of it"
+
+
+def test_every_price_has_words_and_a_unit() -> None:
+    """Tests that each price is described below its field, with a unit, for the pages."""
+    for name in MoneyParams.model_fields:
+        words, unit = described(MoneyParams, name)
+        assert words[0].isupper()
+        assert unit.startswith(("%", "money"))
+        assert not set("[]_") & set(words + unit)

@@ -17,7 +17,7 @@ from soe_lib.scenario.result import start_of
 from soe_lib.scenario.result_tables import result_tables
 from soe_lib.scenario.robust import robustness, robustness_of
 from soe_lib.scenario.stock import stock_curve, watched_items
-from soe_lib.steps.desk import DeskError
+from soe_lib.steps.desk_records import DeskError
 from soe_lib.steps.publication import staging_targets
 from soe_lib.workspace import Workspace
 from tests.tiny_plant import AS_OF, FRIDAY, HOUR, THURSDAY, Plant, context

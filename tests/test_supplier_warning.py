@@ -8,6 +8,7 @@ import pytest
 
 from soe_lib.divergence.facts import Facts, facts_of
 from soe_lib.monitoring.slip_history import outcomes, promises
+from soe_lib.monitoring.slip_model import FEATURES, RIDGE, SlipModel
 from soe_lib.monitoring.slip_rules import (
     FORECAST,
     PLAIN_SHARE,
@@ -221,3 +222,20 @@ def test_the_budget_is_a_parameter() -> None:
     )
     warned = [found.rules["num_warned"].sum() for found in (few, many)]
     assert warned[0] < warned[1]
+
+
+def test_the_weights_are_where_the_penalised_likelihood_is_flat() -> None:
+    """Tests stationarity by hand, that weights count, and one slope against its known value."""
+    draw = np.random.default_rng(3)
+    table = pd.DataFrame(draw.normal(size=(300, len(FEATURES))), columns=list(FEATURES))
+    late = draw.random(300) < 1 / (1 + np.exp(1.5 - table["hazard"]))
+    weight = draw.uniform(0.5, 2, 300)
+    model = SlipModel.fit(table, late.to_numpy(), weight)
+    assert model is not None
+    known = (table.to_numpy() - model.middle) / model.spread
+    missed = weight * (late - model.chance(table))
+    assert np.abs(known.T @ missed - RIDGE * model.weights[1:]).max() < 1e-4
+    assert abs(missed.sum()) < 1e-4
+    assert model.weights[:2] == pytest.approx([-1.5321082, 0.71995981], abs=1e-6)
+    few = SlipModel.fit(table, late.to_numpy(), np.full(300, 0.01))
+    assert few is None

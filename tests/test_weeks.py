@@ -24,7 +24,7 @@ from soe_lib.monitoring.attainment import warn
 from soe_lib.monitoring.slip_rules import FORECAST, PLAIN_SHARE
 from soe_lib.params import Params
 from soe_lib.run import Run, open_run
-from soe_lib.steps.follow_up import read_follow_up
+from soe_lib.steps.follow_up import follow_up, read_follow_up
 from soe_lib.steps.recompute import finished_runs, recompute
 from soe_lib.steps.snapshot import take_data
 from soe_lib.views.blocks import Block, Folded, Grid, Picture, as_html
@@ -137,6 +137,34 @@ def test_falsified_history_is_found(
     assert "THE STORED TABLE IS NOT THE ONE THAT THE LEDGER KNOWS" in told
     assert "cycles=1" in told
     assert "cycles_bad=1" in told
+
+
+def test_step_5_is_computed_in_a_copy_of_the_workspace(
+    loop: tuple[Workspace, list[Week]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests a copied run with other parameters: earlier runs, ledger, outbox are the copy's own."""
+    workspace, weeks = loop
+    other, elsewhere = tmp_path / "copy", tmp_path / "elsewhere"
+    shutil.copytree(workspace.root, other)
+    monkeypatch.setenv("SOE_WORKSPACE", str(elsewhere))
+    run = open_run(str(other / "runs" / "2026-W38" / "demo"))
+    tried = tmp_path / "tried.yaml"
+    settings = run.params.model_dump(mode="json")
+    settings["horizon"]["history_weeks"] += 1
+    tried.write_text(json.dumps(settings))
+    beside = open_run(str(run.folder), str(tried))
+    assert beside.folder.parent == other / "lab"
+    beside.write(divergences=run.read("divergences"))
+    reported, again = read_follow_up(run), follow_up(beside)
+    assert again.outcomes.decisions["cycle_id"].tolist() == [weeks[0].cycle_id]
+    assert again.sentences["outcomes"] == reported.sentences["outcomes"]
+    assert again.commitments["state"].tolist() == reported.commitments["state"].tolist()
+    assert not elsewhere.exists(), "a run belongs to the workspace that it lies in"
+    shutil.rmtree(other / "runs" / "2026-W37")
+    assert follow_up(beside).sentences["drift"] == (
+        "The run of 2026-W37, from which '2026-W37-demo' was published, is not in the workspace "
+        "any more."
+    )
 
 
 def test_a_used_workspace_is_refused(loop: tuple[Workspace, list[Week]]) -> None:

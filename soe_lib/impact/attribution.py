@@ -155,7 +155,7 @@ def attribute(
     Parameters
     ----------
     replay
-        The projection (:func:`soe_lib.impact.replay.replay_of` of the right-shift).
+        The projection (:func:`soe_lib.impact.replay_build.replay_of` of the right-shift).
     tables
         Canonical tables.
     reference

@@ -11,7 +11,10 @@ import numba
 
 from soe_lib.schedule import kernel as engine
 
-KERNELS = ("kernel.py", "leave_kernel.py", "promise_kernel.py", "replay_kernel.py")
+KERNELS = (
+    "kernel.py", "leave_kernel.py", "people_kernel.py", "promise_kernel.py", "replay_kernel.py",
+    "replay_state.py",
+)  # fmt: skip
 """Files with kernels or with the constants that they compile in."""
 
 

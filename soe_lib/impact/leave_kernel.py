@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from soe_lib.impact.kernel import kernel
-from soe_lib.impact.replay_kernel import OVERFLOW, TINY, copy
+from soe_lib.impact.replay_state import OVERFLOW, TINY, copy
 from soe_lib.schedule.problem import NEVER
 
 DAY = 1440.0

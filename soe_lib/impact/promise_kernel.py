@@ -7,14 +7,8 @@ import numpy as np
 
 from soe_lib.impact.kernel import kernel, unlocked
 from soe_lib.impact.leave_kernel import MADE, NEW, RECEIPT, STOCK, serve, start_over, take
-from soe_lib.impact.replay_kernel import (
-    IS_LAST,
-    LOT,
-    SKIPPED,
-    TINY,
-    copy,
-    simulate,
-)
+from soe_lib.impact.replay_kernel import simulate
+from soe_lib.impact.replay_state import IS_LAST, LOT, SKIPPED, TINY, copy
 from soe_lib.schedule.problem import NEVER
 
 # ways to peg

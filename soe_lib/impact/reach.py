@@ -17,7 +17,7 @@ from soe_lib.impact.players import (
     SUPPLY_QTY,
 )
 from soe_lib.impact.replay import Replay
-from soe_lib.impact.replay_kernel import (
+from soe_lib.impact.replay_state import (
     HEADS,
     IS_LAST,
     LOT,

@@ -10,131 +10,32 @@ plants.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
-
 from soe_lib.impact.kernel import kernel
+from soe_lib.impact.people_kernel import hold, with_people
+from soe_lib.impact.replay_state import (
+    BLOCKED,
+    FAMILY,
+    FIXED_SETUP,
+    FLOOR,
+    HEADS,
+    HELD,
+    IS_LAST,
+    KEEPS,
+    LOT,
+    MACHINE,
+    NEED_COUNT,
+    NEED_FIRST,
+    NEXT,
+    PREVIOUS,
+    QUEUE,
+    SKILL,
+    SKIPPED,
+    TINY,
+    TOOL,
+    copy,
+)
 from soe_lib.schedule.clock import end_at, start_at, worked_at
 from soe_lib.schedule.problem import NEVER
-
-# columns of Still.op_i
-LOT, FAMILY, PREVIOUS, NEXT, IS_LAST, NEED_FIRST, NEED_COUNT, TOOL, SKILL, MACHINE = range(10)
-OP_I = 10
-# columns of Still.op_f
-FLOOR, FIXED_SETUP, HEADS, QUEUE = range(4)
-OP_F = 4
-# Work.number
-HELD, SKIPPED, OVERFLOW, KEEPS = range(4)
-TINY = 1e-6
-BLOCKED = 2 * NEVER
-
-
-class Still(NamedTuple):
-    """What no replay changes: sequences, links, recipes, who may take what."""
-
-    machine: np.ndarray  # resource, family it is set for
-    sequence: np.ndarray
-    count: np.ndarray
-    op_i: np.ndarray
-    op_f: np.ndarray
-    setup: np.ndarray
-    need_item: np.ndarray
-    need_qty: np.ndarray
-    user_offset: np.ndarray  # operations that take each item
-    user: np.ndarray
-    lead: np.ndarray
-    is_component: np.ndarray  # made in house and taken by operations
-    tool_offset: np.ndarray
-    tool_free: np.ndarray
-    skill_offset: np.ndarray
-    skill_span: np.ndarray  # begin, end
-    lot_item: np.ndarray
-    event_offset: np.ndarray
-    supply_item: np.ndarray
-    is_sold: np.ndarray
-    demand_item: np.ndarray
-    by_rank: np.ndarray
-    clause: np.ndarray  # free, flat, per day, per week, cap, lost after, lost
-    slot_offset: np.ndarray  # slots of each item: stock, receipts, lots, new
-    slot: np.ndarray
-    shelf: np.ndarray
-    job: np.ndarray  # order line, first candidate slot, number of them, 1 if a lot
-    job_qty: np.ndarray
-    job_slot: np.ndarray
-    takes: np.ndarray  # needs (operation, need) of items that are also sold
-    expires: np.ndarray  # of receipts
-    partial: np.ndarray  # order lines that may leave in parts
-    lane: np.ndarray  # of order lines, -1: none
-    pallets: np.ndarray  # of order lines, per unit
-    lane_offset: np.ndarray  # departures of each lane
-    lane_at: np.ndarray
-    lane_room: np.ndarray
-
-
-class Draw(NamedTuple):
-    """The facts of one replay; minutes and units as in ``Problem``."""
-
-    run: np.ndarray
-    begun: np.ndarray  # 1: set up already
-    floor: np.ndarray
-    clock_offset: np.ndarray
-    clock: np.ndarray
-    supply_at: np.ndarray
-    supply_qty: np.ndarray
-    on_hand: np.ndarray
-    people: np.ndarray
-    lot_qty: np.ndarray
-    demand_qty: np.ndarray
-    demand_due: np.ndarray
-
-
-class Work(NamedTuple):
-    """Scratch of one thread."""
-
-    order: np.ndarray
-    head: np.ndarray
-    candidate: np.ndarray
-    worked: np.ndarray
-    family: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
-    times: np.ndarray
-    amounts: np.ndarray
-    events: np.ndarray
-    used: np.ndarray
-    bought: np.ndarray
-    need_bought: np.ndarray
-    tool_free: np.ndarray
-    held: np.ndarray
-    number: np.ndarray
-    now: np.ndarray  # start of the run that was committed last [min]
-    slot_at: np.ndarray
-    slot_qty: np.ndarray
-    slot_left: np.ndarray
-    slot_first: np.ndarray
-    ranked: np.ndarray
-    taken: np.ndarray
-    open_qty: np.ndarray
-    ready: np.ndarray
-    other: np.ndarray
-    lacking: np.ndarray
-    room: np.ndarray  # left on departures [pallets]
-    loaded: np.ndarray  # of it by the order line that is looked at
-    banned: np.ndarray  # by slot: number of the order line that it would be too old for
-    pegs: np.ndarray
-    peg_first: np.ndarray  # pegs of each order line, chained
-    peg_next: np.ndarray
-    peg_slot: np.ndarray
-    peg_qty: np.ndarray
-    peg_leaves: np.ndarray
-
-
-@kernel
-def copy(target, source):
-    """Copy a flat array (an assignment of slices would allocate)."""
-    for k in range(len(target)):
-        target[k] = source[k]
 
 
 @kernel
@@ -146,116 +47,6 @@ def _insert(times, amounts, first, count, at, qty):
         k -= 1
     times[k] = at
     amounts[k] = qty
-
-
-@kernel
-def _fault(s, d, w, skill, heads, first, last):
-    """Return -1 where enough people are there all the time, else the next instant to try."""
-    low, high = s.skill_offset[skill], s.skill_offset[skill + 1]
-    t = first
-    while t < last - 1e-9:
-        left, right = low, high
-        while left < right:
-            middle = (left + right) // 2
-            if s.skill_span[middle, 1] <= t + 1e-9:
-                left = middle + 1
-            else:
-                right = middle
-        there = 0.0
-        change = last
-        following = left
-        if left < high:
-            if s.skill_span[left, 0] <= t + 1e-9:
-                there = d.people[left]
-                change = min(change, s.skill_span[left, 1])
-                following = left + 1
-            else:
-                change = min(change, s.skill_span[left, 0])
-        release = 1e300
-        for k in range(w.number[HELD]):
-            if w.held[k, 0] != skill or w.held[k, 2] <= t + 1e-9:
-                continue
-            if w.held[k, 1] <= t + 1e-9:
-                there -= w.held[k, 3]
-                release = min(release, w.held[k, 2])
-                change = min(change, w.held[k, 2])
-            else:
-                change = min(change, w.held[k, 1])
-        if there < heads - 1e-6:
-            if following < high:
-                release = min(release, s.skill_span[following, 0])
-            return release if release < 1e299 else 1e300
-        t = change
-    return -1.0
-
-
-@kernel
-def _with_people(s, d, w, r, begin, run, skill, heads):
-    """Return the first start in worked minutes at which people are there for the whole run."""
-    for _ in range(5000):
-        at = start_at(d.clock_offset, d.clock, r, begin)
-        left = run
-        fault = -1.0
-        k = _span(d, r, at)
-        while k < d.clock_offset[r + 1] and left > 1e-9:
-            first = max(d.clock[k, 0], at)
-            last = min(d.clock[k, 1], first + left)
-            left -= last - first
-            fault = _fault(s, d, w, skill, heads, first, last)
-            if fault >= 0:
-                break
-            k += 1
-        if fault < 0:
-            return begin
-        if fault >= 1e299:
-            return -1.0
-        later = worked_at(d.clock_offset, d.clock, r, fault)
-        begin = max(later, begin + 1e-6) if later > begin else begin + 1.0
-    return -1.0
-
-
-@kernel
-def _span(d, r, at):
-    """Return the first working interval of a resource that ends after an instant."""
-    left, right = d.clock_offset[r], d.clock_offset[r + 1]
-    while left < right:
-        middle = (left + right) // 2
-        if d.clock[middle, 1] <= at:
-            left = middle + 1
-        else:
-            right = middle
-    return left
-
-
-@kernel
-def _hold(d, w, r, begin, run, skill, heads, now):
-    """
-    Note the people that an operation holds; forget those that are free again.
-
-    Runs start in the order of time, so nobody asks for the past, until a blocked line skips ahead.
-    """
-    n = 0
-    for k in range(w.number[HELD]):
-        if w.held[k, 2] > now + 1e-9 or w.number[KEEPS] == 1:
-            copy(w.held[n], w.held[k])
-            n += 1
-    at = start_at(d.clock_offset, d.clock, r, begin)
-    left = run
-    k = _span(d, r, at)
-    while k < d.clock_offset[r + 1] and left > 1e-9:
-        first = max(d.clock[k, 0], at)
-        last = min(d.clock[k, 1], first + left)
-        left -= last - first
-        if n == len(w.held):
-            w.number[OVERFLOW] = 1
-            break
-        w.held[n, 0] = skill
-        w.held[n, 1] = first
-        w.held[n, 2] = last
-        w.held[n, 3] = heads
-        n += 1
-        k += 1
-    w.number[HELD] = n
 
 
 @kernel
@@ -302,7 +93,7 @@ def _when(s, d, w, o, m):
     if skill >= 0:
         if w.number[KEEPS] == 0:  # who was busy before is forgotten
             begin = max(begin, worked_at(d.clock_offset, d.clock, r, w.now[0]))
-        begin = _with_people(s, d, w, r, begin, d.run[o], skill, s.op_f[o, HEADS])
+        begin = with_people(s, d, w, r, begin, d.run[o], skill, s.op_f[o, HEADS])
     if begin < 0:
         return BLOCKED, -1.0, setup
     instant = start_at(d.clock_offset, d.clock, r, begin)
@@ -427,7 +218,7 @@ def simulate(s, d, w):
                     slot = k
             w.tool_free[slot] = w.end[o]
         if s.op_i[o, SKILL] >= 0:
-            _hold(d, w, r, begin, run, s.op_i[o, SKILL], s.op_f[o, HEADS], at)
+            hold(d, w, r, begin, run, s.op_i[o, SKILL], s.op_f[o, HEADS], at)
         left -= 1
         w.head[m] += 1
         w.candidate[m] = at if w.head[m] < s.count[m] else BLOCKED

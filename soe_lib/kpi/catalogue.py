@@ -23,7 +23,7 @@ from soe_lib.kpi.plan_actual import matched, plan_accuracy
 from soe_lib.kpi.policy import OtifPolicy
 from soe_lib.kpi.promises import freeze_breaks, freeze_kpi, promise_changes
 from soe_lib.kpi.service import make_to_order_service, service_attainment, service_level
-from soe_lib.kpi.service_panel import service_panel
+from soe_lib.kpi.service_panel import demand_flows, service_panel
 from soe_lib.kpi.stability import nervousness
 from soe_lib.kpi.suppliers import supplier_book, supplier_otif, supplier_quality
 from soe_lib.kpi.value import Kpi, Period
@@ -86,7 +86,7 @@ def all_kpis(
         )
         found += _service(tables, as_of, period, params, policy, facts)
         if targets is not None:
-            found += _demand_plan(tables, as_of, period, targets)
+            found += _demand_plan(tables, as_of, period, targets, facts)
     if "schedule_operation" in have:
         found += _schedule(tables, as_of, period, params, stability)
     if "work_order" in have:
@@ -108,7 +108,10 @@ def all_kpis(
 
 
 def actual_demand(
-    tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, period: Period
+    tables: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+    period: Period,
+    facts: OrderFacts | None = None,
 ) -> pd.DataFrame:
     """
     Return demand by item and week of the requested date: what a demand plan is compared with.
@@ -119,7 +122,7 @@ def actual_demand(
         ``item_id``, ``family_id``, ``week_start_date``, ``actual_qty``: made-to-order lines too;
         what customers cancelled before it was due is no demand.
     """
-    panel = service_panel(tables, as_of, period, "W", excluded_types=("return",))
+    panel = service_panel(tables, as_of, period, "W", excluded_types=("return",), facts=facts)
     items = table_of(tables, "item").drop_duplicates("item_id").set_index("item_id")
     return pd.DataFrame(
         {
@@ -161,10 +164,11 @@ def _service(
     policy: OtifPolicy,
     facts: OrderFacts,
 ) -> list[Kpi]:
-    daily = service_panel(tables, as_of, period, facts=facts)
+    flows = demand_flows(tables, as_of, period.time_zone, facts=facts)
+    daily = service_panel(tables, as_of, period, flows=flows)
     found = service_level(daily, as_of, period, params)
     if period.days % 7 == 0:
-        weekly = service_panel(tables, as_of, period, "W", facts=facts)
+        weekly = service_panel(tables, as_of, period, "W", flows=flows)
         found += service_attainment(weekly, as_of, period, params)
     if (table_of(tables, "sales_order_line")["order_type"] == "MTO").any():
         confidence = params.confidence_pct
@@ -179,8 +183,9 @@ def _demand_plan(
     as_of: pd.Timestamp,
     period: Period,
     targets: pd.DataFrame,
+    facts: OrderFacts,
 ) -> list[Kpi]:
-    actual = actual_demand(tables, as_of, period)
+    actual = actual_demand(tables, as_of, period, facts)
     inside = targets[period.has(targets["week_start_date"])]
     pairs = matched(inside, actual, ["item_id", "family_id"])
     return plan_accuracy(pairs, as_of, period)

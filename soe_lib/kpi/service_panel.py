@@ -18,6 +18,8 @@ from soe_lib.kpi.references import schedule_lines
 from soe_lib.kpi.value import Period
 
 PLACE = ["item_id", "site_id"]
+STOCK_EXCLUDED = (*EXCLUDED_TYPES, "MTO")
+"""Types of order lines that are no demand on stock."""
 _DAYS = {"D": 1, "W": 7}
 
 
@@ -28,8 +30,9 @@ def service_panel(
     bucket: Literal["D", "W"] = "D",
     basis: Basis = "requested",
     *,
-    excluded_types: tuple[str, ...] = (*EXCLUDED_TYPES, "MTO"),
+    excluded_types: tuple[str, ...] = STOCK_EXCLUDED,
     facts: OrderFacts | None = None,
+    flows: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Return demand, what was filled of it, backlog and opening stock by item, site and bucket.
@@ -44,6 +47,8 @@ def service_panel(
         ``D`` days or ``W`` weeks from the first day of the period.
     facts
         ``order_facts`` at ``as_of`` where the caller has them; default: read here.
+    flows
+        :func:`demand_flows` of these facts where the caller has them, for several buckets.
 
     Returns
     -------
@@ -65,10 +70,12 @@ def service_panel(
     start = float(day_number(pd.Series([period.start_date]))[0])
     today = float(day_number(site_day(pd.Series([as_of]), period.time_zone))[0])
     buckets = int(min(period.days, max(0, today - start)) // length)
-    own = order_book(tables, as_of, period.time_zone, excluded_types, facts)
-    flows = _flows(own, period.time_zone, basis)
-    flows["bucket"] = np.floor((flows["day"] - start) / length)
-    flows["due_bucket"] = np.floor((flows["due"] - start) / length)
+    if flows is None:
+        flows = demand_flows(tables, as_of, period.time_zone, basis, excluded_types, facts)
+    flows = flows.assign(
+        bucket=np.floor((flows["day"] - start) / length),
+        due_bucket=np.floor((flows["due"] - start) / length),
+    )
     inside = flows["bucket"].between(0, buckets - 1)
     demand = flows[(flows["kind"] == "demand") & inside]
     fills = flows[(flows["kind"] == "fill") & (flows["bucket"] == flows["due_bucket"]) & inside]
@@ -110,8 +117,24 @@ def service_panel(
     return grid[columns]
 
 
-def _flows(facts: OrderFacts, time_zone: str, basis: Basis) -> pd.DataFrame:
-    """Return demand, fills and losses: ``kind``, ``day`` of effect, ``due`` day, ``qty``."""
+def demand_flows(
+    tables: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+    time_zone: str,
+    basis: Basis = "requested",
+    excluded_types: tuple[str, ...] = STOCK_EXCLUDED,
+    facts: OrderFacts | None = None,
+) -> pd.DataFrame:
+    """
+    Return demand, fills and losses of order lines; parameters as for :func:`service_panel`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``kind`` (demand, fill, lost), ``day`` of effect and ``due`` day (day numbers), ``qty``
+        [uom], ``row``, ``item_id``, ``site_id``.
+    """
+    facts = order_book(tables, as_of, time_zone, excluded_types, facts)
     lines = schedule_lines(facts)
     lines["row"] = np.arange(len(lines))
     column = DATE_OF_BASIS[basis]

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import expit, logit
 
 from soe_lib.monitoring.slip_history import days_of
 
@@ -24,6 +26,8 @@ LEAN = 5.0
 RECENT_DAYS = 120.0
 """Age at which a delivery counts half in a supplier's recent share. [days]"""
 RIDGE = 1.0
+LARGEST_SLOPE = 1e-3
+"""Slope of the likelihood above which its maximum counts as not found."""
 LEAST_SLIPS = 10
 """Slipped promises below which the hazard stands alone: too few to weigh it against others."""
 FEATURES = ("hazard", "item_hazard", "late_share", "recent_share", "moved_days", "times_said",
@@ -149,7 +153,7 @@ def _lean(
 
 def _logit(share: np.ndarray) -> np.ndarray:
     bounded = np.clip(share, 1e-4, 1 - 1e-4)
-    return np.log(bounded / (1 - bounded))
+    return logit(bounded)
 
 
 @dataclass(frozen=True)
@@ -169,29 +173,29 @@ class SlipModel:
         raw = table[list(FEATURES)].to_numpy(float)
         middle, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)
         known = np.column_stack([np.ones(len(raw)), (raw - middle) / spread])
-        ridge = np.diag([1e-6, *[RIDGE] * len(FEATURES)])
-        weights = np.zeros(known.shape[1])
-        share = float(np.average(late, weights=weight))
-        weights[0] = np.log(share / (1 - share)) if share < 1 else 5.0
-        for _ in range(25):
-            chance = 1 / (1 + np.exp(-np.clip(known @ weights, -30, 30)))
-            slope = known.T @ (weight * (late - chance)) - ridge @ weights
-            bend = (known * (weight * chance * (1 - chance))[:, None]).T @ known + ridge
-            step = np.linalg.solve(bend, slope)
-            weights = weights + step / max(1.0, float(np.abs(step).max()) / 3)
-            if np.abs(step).max() < 1e-6:
-                break
-        return cls(middle, spread, weights)
+        ridge = np.array([1e-6, *[RIDGE] * len(FEATURES)])
+
+        def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+            """Return minus the penalised log likelihood, and its slope."""
+            value = known @ weights
+            missed = weight * (expit(value) - late)
+            size = weight @ (np.logaddexp(0.0, value) - late * value)
+            return float(size + ridge @ weights**2 / 2), known.T @ missed + ridge * weights
+
+        start = np.zeros(known.shape[1])
+        found = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-6})
+        if float(np.abs(found.jac).max()) > LARGEST_SLOPE:
+            raise ArithmeticError(f"the weights of the slip model were not found: {found.message}")
+        return cls(middle, spread, found.x)
 
     def chance(self, table: pd.DataFrame) -> np.ndarray:
         """Return the probability of a slip."""
         raw = (table[list(FEATURES)].to_numpy(float) - self.middle) / self.spread
-        value = self.weights[0] + raw @ self.weights[1:]
-        return 1 / (1 + np.exp(-np.clip(value, -30, 30)))
+        return expit(self.weights[0] + raw @ self.weights[1:])
 
 
 def chance_of(model: SlipModel | None, table: pd.DataFrame) -> np.ndarray:
     """Return probabilities, by the hazard alone where there is no model."""
     if model is not None:
         return model.chance(table)
-    return 1 / (1 + np.exp(-table["item_hazard"].to_numpy(float)))
+    return expit(table["item_hazard"].to_numpy(float))

@@ -17,7 +17,8 @@ import pandas as pd
 from soe_lib.impact.late_supply import supply_lines
 from soe_lib.impact.noise import Noise
 from soe_lib.impact.promise import LATE_MINUTES, draw_luck, lateness_under, odds_of_lateness
-from soe_lib.impact.replay import Replay, ReplayError, replay_of
+from soe_lib.impact.replay import Replay, ReplayError
+from soe_lib.impact.replay_build import replay_of
 from soe_lib.scenario.apply import tables_with
 from soe_lib.scenario.context import Context, as_published
 from soe_lib.scenario.levers import RushOrder

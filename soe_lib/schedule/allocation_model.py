@@ -8,7 +8,7 @@ import numpy as np
 
 from soe_lib.schedule.buckets import DAY, clause_cost
 from soe_lib.schedule.clock import Clock, build_clock, finish
-from soe_lib.schedule.netting import MOST_PARTS, made_items, recipe_minutes
+from soe_lib.schedule.netting import MOST_LOTS, made_items, recipe_minutes
 from soe_lib.schedule.problem import Problem
 from soe_lib.schedule.programme import INFINITE, Parts, Programme
 from soe_lib.schedule.supply_buckets import supply_buckets
@@ -166,7 +166,7 @@ def _choices(
     slot -= np.repeat(np.cumsum(count) - count, count)
     least = problem.item_lot_min[item].astype(float)
     if slack_minutes is not None:
-        least = np.maximum(problem.demand_qty[orders] / MOST_PARTS, least)
+        least = np.maximum(problem.demand_qty[orders] / MOST_LOTS, least)
     clock = build_clock(problem)
     ready = np.zeros(len(owner))
     starts = np.searchsorted(owner, np.arange(len(orders) + 1))

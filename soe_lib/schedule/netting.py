@@ -15,7 +15,7 @@ import numpy as np
 from soe_lib.schedule.problem import NEVER, Problem
 
 TINY = 1e-6
-MOST_PARTS = 3
+MOST_LOTS = 3
 """Lots that an order line is made in when it waits for components."""
 
 
@@ -117,7 +117,7 @@ def net(
     turns = np.zeros(orders) if turn is None else np.nan_to_num(turn)
     parts = np.ones(orders, np.int64)
     if is_waited_for is not None:
-        parts[is_waited_for] = MOST_PARTS
+        parts[is_waited_for] = MOST_LOTS
     for d, item in enumerate(problem.demand_item.tolist()):
         need = Need(
             float(problem.demand_due[d]), float(problem.demand_rank[d]), d,

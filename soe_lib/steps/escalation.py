@@ -14,7 +14,8 @@ from soe_lib.monitoring.month_chances import WANTED
 from soe_lib.monitoring.month_plan import packet
 from soe_lib.publish.files import harmless
 from soe_lib.run import Run
-from soe_lib.steps.desk import Desk, DeskError
+from soe_lib.steps.desk import Desk
+from soe_lib.steps.desk_records import DeskError
 from soe_lib.steps.follow_up import read_follow_up
 
 KIND, ACCEPTED = "escalation", "escalation_accepted"

@@ -20,7 +20,7 @@ from soe_lib.monitoring.restarts import restarts, restarts_sentence
 from soe_lib.monitoring.slip_rules import SLIP_RULE_COLUMNS
 from soe_lib.monitoring.slip_warning import SLIP_COLUMNS, SlipWarnings, warn_slips
 from soe_lib.monitoring.warning_rules import RULE_COLUMNS
-from soe_lib.run import Run, project_root
+from soe_lib.run import Run, RunError, project_root
 from soe_lib.steps.learning import Lessons, lessons_of
 from soe_lib.steps.live import live_run
 from soe_lib.steps.outcome import Outcomes, judge_decisions, outcome_sentence, run_of
@@ -268,6 +268,11 @@ def _since_publication(
     outbox = run.workspace.root / "outbox" / name
     if not (outbox / "manifest.json").is_file():
         return *none, np.nan, f"The files of '{name}' are not in the outbox any more."
+    try:
+        past = live_run(run_of(run, cycle), str(entry["scenario"]))
+    except RunError:
+        gone = f"The run of {cycle}, from which '{name}' was published, is not in the workspace any"
+        return *none, np.nan, f"{gone} more."
     published = {
         "aps_schedule": _instants(outbox / "aps" / "schedule.csv", ("start_at", "end_at")),
         "erp_confirmations": _instants(outbox / "erp" / "confirmations.csv", ()),
@@ -275,7 +280,6 @@ def _since_publication(
     }
     drifted = drift(published, run.tables, at[place], run.as_of, name)
     foreign = float(len(foreign_versions(run.tables, at[place], name)))
-    past = live_run(run_of(run, cycle), str(entry["scenario"]))
     said = entries[(entries["kind"] == "commitment") & (entries["cycle_id"] == cycle)]
     people = {
         str(object_id): str(json.loads(text)["state"])

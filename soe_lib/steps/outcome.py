@@ -17,10 +17,11 @@ from soe_lib.monitoring.regret import (
     realised_tables,
     rerun,
 )
-from soe_lib.run import Run, RunError, open_run
+from soe_lib.run import Run, RunError, open_past, run_name
 from soe_lib.scenario.costs import TERMS
 from soe_lib.scenario.lever_specs import lever_of
 from soe_lib.steps.live import LiveRun, live_run, rows_of_one
+from soe_lib.steps.records import earlier_runs
 from soe_lib.steps.what_if import context_of
 
 LOOK_BACK_WEEKS = 13
@@ -230,12 +231,8 @@ def _options(past: LiveRun) -> list[Option]:
 
 
 def run_of(run: Run, cycle_id: str) -> Run:
-    """Return the run of another cycle of the same source and site."""
-    return open_run(str(run.workspace.runs / cycle_id / _folder_name(run)))
-
-
-def _folder_name(run: Run) -> str:
-    return run.folder.name.removesuffix(".partial")
+    """Return the run of another cycle of the same source and site; ``RunError`` if it is gone."""
+    return open_past(run.workspace.runs / cycle_id / run_name(run.source_name, run.site))
 
 
 def _as_of(run: Run, cycle_id: str) -> pd.Timestamp | None:
@@ -250,13 +247,10 @@ def _as_of(run: Run, cycle_id: str) -> pd.Timestamp | None:
 def _settled(run: Run) -> dict[str, dict]:
     """Return the final rows that earlier runs of this source have computed, by cycle."""
     found: dict[str, dict] = {}
-    for path in sorted(run.workspace.runs.glob(f"*/{_folder_name(run)}")):
-        table = path / "tables" / "outcome_decisions.parquet"
-        if path == run.folder or not table.is_file():
+    for past in earlier_runs(run):
+        if not past.has("outcome_decisions"):
             continue
-        if open_run(str(path)).as_of >= run.as_of:
-            continue
-        for row in pd.read_parquet(table).to_dict("records"):
+        for row in past.read("outcome_decisions").to_dict("records"):
             if row["is_final"]:
                 found.setdefault(str(row["cycle_id"]), {str(k): v for k, v in row.items()})
     return found

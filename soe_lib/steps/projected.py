@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from soe_lib.divergence.projection import projected_problem
-from soe_lib.impact.replay import Replay, replay_of
+from soe_lib.impact.replay import Replay
+from soe_lib.impact.replay_build import replay_of
 from soe_lib.run import Run, RunError
 from soe_lib.schedule import Schedule, right_shift
 

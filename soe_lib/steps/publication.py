@@ -26,7 +26,8 @@ from soe_lib.publish.targets import StagingTarget, Target
 from soe_lib.run import Run
 from soe_lib.scenario.pressure import SUBJECT_FUNCTION
 from soe_lib.steps.decision import Pack, prepare_decision
-from soe_lib.steps.desk import Desk, DeskError
+from soe_lib.steps.desk import Desk
+from soe_lib.steps.desk_records import DeskError
 from soe_lib.steps.live import LiveRun, live_run
 from soe_lib.steps.replay import code_version
 from soe_lib.steps.signals import advance

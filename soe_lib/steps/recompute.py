@@ -14,7 +14,7 @@ from soe_lib.monitoring.credible import credible
 from soe_lib.monitoring.history import weekly_kpis
 from soe_lib.monitoring.recompute import DIFFERENCE_COLUMNS, differences, kpi_digest
 from soe_lib.monitoring.scorecard import kpi_id
-from soe_lib.run import RUN_FILE, Run, RunError, open_run
+from soe_lib.run import RUN_FILE, Run, RunError, open_past
 from soe_lib.steps.monitoring import measured_kpis, week_of
 from soe_lib.workspace import Workspace
 
@@ -160,7 +160,7 @@ def finished_runs(workspace: Workspace, source: str = "") -> Iterator[Run]:
     for path in sorted(workspace.runs.glob(f"*/*/{RUN_FILE}")):
         if path.parent.name.endswith((".partial", ".outgoing")):
             continue
-        run = open_run(str(path.parent))
+        run = open_past(path.parent)
         if run.is_complete and (not source or run.source_name == source):
             found.append(run)
     yield from sorted(found, key=lambda run: (run.as_of, run.cycle_id, run.folder.name))

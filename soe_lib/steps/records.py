@@ -9,7 +9,7 @@ import pandas as pd
 
 from soe_lib.ledger import Ledger
 from soe_lib.monitoring.month_kept import FORECAST_COLUMNS
-from soe_lib.run import Run, open_run
+from soe_lib.run import RUN_FILE, Run, open_past, run_name
 
 FACT_COLUMNS = ("week_id", "fact", "value", "object_id")
 WORDS = "follow_up"
@@ -51,6 +51,19 @@ def last_weeks(run: Run, count: int) -> list[str]:
     return found
 
 
+def earlier_runs(run: Run) -> list[Run]:
+    """
+    Return the runs of the same source and site that lie in the workspace, by cycle.
+
+    Only those that were taken at an earlier instant: what a later cycle knew is not known yet, and
+    a run that is tried with other parameters has the cycle's own run beside it.
+    """
+    name = run_name(run.source_name, run.site)
+    paths = sorted(run.workspace.runs.glob(f"*/{name}/{RUN_FILE}"))
+    found = [open_past(path.parent) for path in paths]
+    return [past for past in found if past.as_of < run.as_of]
+
+
 def facts_of_runs(run: Run, weeks: list[str]) -> pd.DataFrame:
     """
     Return what earlier runs of the same source said that they found.
@@ -61,11 +74,10 @@ def facts_of_runs(run: Run, weeks: list[str]) -> pd.DataFrame:
         One row per fact: :data:`FACT_COLUMNS`, by week.
     """
     rows: list[tuple[str, str, float, str]] = []
-    for path in sorted(run.workspace.runs.glob(f"*/{run.folder.name.removesuffix('.partial')}")):
-        week = path.parent.name[:8]
-        if week not in weeks or path == run.folder:
+    for past in earlier_runs(run):
+        week = past.folder.parent.name[:8]
+        if week not in weeks:
             continue
-        past = open_run(str(path))
         facts: Mapping[str, float] = past.words(WORDS).get("facts", {})
         rows += [
             (week, name, float(value), f"{past.cycle_id}/{past.source_name}")
@@ -84,11 +96,11 @@ def month_forecasts(run: Run) -> pd.DataFrame:
     pandas.DataFrame
         ``monitoring.month_kept.FORECAST_COLUMNS``, by cycle.
     """
-    parts = []
-    for path in sorted(run.workspace.runs.glob(f"*/{run.folder.name.removesuffix('.partial')}")):
-        past = open_run(str(path))
-        if path != run.folder and past.is_complete and past.has("month_plan"):
-            parts.append(past.read("month_plan").assign(cycle_id=past.cycle_id))
+    parts = [
+        past.read("month_plan").assign(cycle_id=past.cycle_id)
+        for past in earlier_runs(run)
+        if past.is_complete and past.has("month_plan")
+    ]
     filled = [part.reindex(columns=list(FORECAST_COLUMNS)) for part in parts if len(part)]
     if not filled:
         return pd.DataFrame(columns=list(FORECAST_COLUMNS))

@@ -24,7 +24,8 @@ from soe_lib.scenario.evaluate import evaluate_all
 from soe_lib.scenario.identity import table_hash
 from soe_lib.scenario.result import start_of
 from soe_lib.scenario.result_tables import result_tables
-from soe_lib.steps.desk import Desk, DeskError
+from soe_lib.steps.desk import Desk
+from soe_lib.steps.desk_records import DeskError
 from soe_lib.steps.live import (
     SCHEDULE_TABLES,
     LiveRun,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from soe_lib.money import in_currency
 from soe_lib.run import Run, RunError
 from soe_lib.scenario.catalogue import scenarios
 from soe_lib.scenario.context import Context
@@ -108,7 +109,8 @@ def explore_scenarios(run: Run) -> Explored:
     recommended = str(chosen["scenario"].iloc[0]) if len(chosen) else ""
     currency = run.snapshot.currency
     sentence = off or headline_of(comparison, currency)
-    prices = results[0].problem.price_notes if results else ()
+    notes = results[0].problem.price_notes if results else ()
+    prices = tuple(in_currency(note, currency) for note in notes)
     run.write(**tables)
     run.say(
         "what_if",

@@ -7,7 +7,8 @@ from html import escape
 
 from soe_lib.decision.governance import Governance
 from soe_lib.run import Run
-from soe_lib.steps.desk import Desk, Standing
+from soe_lib.steps.desk import Desk
+from soe_lib.steps.desk_records import Standing
 from soe_lib.views.blocks import Sentences, as_html
 
 

@@ -173,7 +173,7 @@ def _costs(explored: Explored) -> list[Block]:
         ),
         Sentences(
             "Prices of the data that are used instead of a parameter",
-            tuple(note[0].upper() + note[1:] + "." for note in explored.prices),
+            tuple(note + "." for note in explored.prices),
             if_none="none: the parameters hold.",
         ),
     ]

@@ -28,7 +28,8 @@ from soe_lib.impact.noise import Noise, fit_noise
 from soe_lib.impact.outcomes import promise_outcomes
 from soe_lib.impact.promise import draw_luck, promise_odds
 from soe_lib.impact.reliability import Reliability, reliability
-from soe_lib.impact.replay import Replay, replay_of
+from soe_lib.impact.replay import Replay
+from soe_lib.impact.replay_build import replay_of
 from soe_lib.impact.shrunken import fit_shrunken
 from soe_lib.params import load_params
 from soe_lib.schedule import build_problem, dispatch, right_shift

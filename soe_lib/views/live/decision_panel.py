@@ -13,7 +13,8 @@ import pandas as pd
 from soe_lib.decision.governance import load_governance
 from soe_lib.ledger import Ledger, moment
 from soe_lib.run import Run, project_root
-from soe_lib.steps.desk import ANSWERS, Desk, Standing
+from soe_lib.steps.desk import ANSWERS, Desk
+from soe_lib.steps.desk_records import Standing
 from soe_lib.steps.live import live_run
 from soe_lib.steps.publication import publish, read_back, select_scenario
 from soe_lib.steps.replay import record_of
