@@ -127,6 +127,7 @@ def test_a_line_that_waits_for_components_is_made_in_several_lots() -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@example(qty=100.0, least=2.2e-309, multiple=0.0, most=600.0)
 @given(
     qty=st.floats(0.5, 5000),
     least=st.floats(0, 500),

@@ -13,6 +13,7 @@ from soe_lib.params import ScheduleParams
 from soe_lib.schedule import Problem, build_problem, dispatch, right_shift, solve, verify
 from soe_lib.schedule.buckets import clause_cost
 from soe_lib.schedule.leaving import Docks
+from soe_lib.schedule.pegging import Supply, peg
 from soe_lib.schedule.problem import NEVER, Shipping
 from soe_lib.schedule.readiness import ready_by
 from tests.impact_plants import published_plant
@@ -58,6 +59,24 @@ def test_only_partial_lines_leave_in_parts() -> None:
     may = whole.replace(demand_partial=np.ones(len(whole.demand_qty), bool))
     assert _leaves(may, [(0.0, 12.0)]) == [[(2 * DAY, 5.0), (DAY, 7.0)]]
     assert _leaves(may, [(1.5 * DAY, 12.0)]) == [[(2 * DAY, 5.0), (4 * DAY, 7.0)]]
+
+
+def test_a_line_takes_what_catches_its_truck() -> None:
+    """Tests that goods which are there by the due instant, but miss the truck, are left alone."""
+    problem = _lane(_plain(), [DAY, 2.5 * DAY, 4 * DAY], [1e6, 1e6, 1e6])
+    item = int(problem.demand_item[0])
+    qty = float(problem.demand_qty.sum())
+    supply = Supply(
+        np.array([item, item]), np.array([2 * DAY, 2.8 * DAY]), np.array([NEVER, NEVER]),
+        np.array([qty, qty]), ("receipt", "receipt"), ("A", "B"),
+    )  # fmt: skip
+    own = [row for row in peg(problem, supply) if row[0] == 0]
+    assert [(s, leaves) for _, s, _, leaves in own] == [(0, 2.5 * DAY)]
+    crowded = _lane(_plain(), [DAY, 2.5 * DAY, 4 * DAY], [1e6, 0.0, 1e6])
+    assert [Docks(one).wanted_by(0) for one in (problem, crowded)] == [2.5 * DAY, DAY]
+    full = _lane(_plain(), [DAY, 2.5 * DAY, 4 * DAY], [0.0, 0.0, 1e6])
+    assert Docks(full).wanted_by(0) == 4 * DAY
+    assert Docks(_lane(_plain(), [DAY], [1e6])).wanted_by(0) == 3 * DAY
 
 
 def _drawn(seed: int) -> Problem:

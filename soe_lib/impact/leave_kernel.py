@@ -70,25 +70,6 @@ def _give(s, w, demand, slot):
 
 
 @kernel
-def _fill(s, d, w, demand):
-    """Take the latest supply in time, then the earliest late one, then what would be bought."""
-    i = s.demand_item[demand]
-    first, last = s.slot_offset[i], s.slot_offset[i + 1]
-    late = first
-    while late < last and w.slot_at[w.ranked[late]] <= d.demand_due[demand]:
-        late += 1
-    for place in range(late - 1, first - 1, -1):
-        if s.slot[w.ranked[place], 0] != NEW:
-            _give(s, w, demand, w.ranked[place])
-    for place in range(late, last):
-        if s.slot[w.ranked[place], 0] != NEW:
-            _give(s, w, demand, w.ranked[place])
-    for place in range(first, last):
-        if s.slot[w.ranked[place], 0] == NEW:
-            _give(s, w, demand, w.ranked[place])
-
-
-@kernel
 def _choice(s, lane, ready, due, n):
     """Return the n-th departure to try: those in time from the latest on, then late ones; -1."""
     low, high = s.lane_offset[lane], s.lane_offset[lane + 1]
@@ -102,6 +83,46 @@ def _choice(s, lane, ready, due, n):
         return late - 1 - n
     k = first + n
     return k if k < high else -1
+
+
+@kernel
+def _wanted_by(s, d, w, demand):
+    """Return by when an order line is to be ready, as ``Docks.wanted_by`` has it. [min]"""
+    lane, due = s.lane[demand], d.demand_due[demand]
+    if lane < 0 or s.pallets[demand] <= 0 or s.lane_offset[lane + 1] == s.lane_offset[lane]:
+        return due
+    open_end = s.lane_at[s.lane_offset[lane + 1] - 1] + DAY
+    if due > open_end:
+        return due
+    least = 2 * NOT_TINY if s.partial[demand] else s.pallets[demand] * d.demand_qty[demand]
+    n = 0
+    while True:
+        k = _choice(s, lane, 0.0, due, n)
+        if k < 0:
+            return open_end
+        if w.room[k] >= least - NOT_TINY:
+            return s.lane_at[k]
+        n += 1
+
+
+@kernel
+def _fill(s, d, w, demand):
+    """Take the latest supply in time, then the earliest late one, then what would be bought."""
+    by = _wanted_by(s, d, w, demand)
+    i = s.demand_item[demand]
+    first, last = s.slot_offset[i], s.slot_offset[i + 1]
+    late = first
+    while late < last and w.slot_at[w.ranked[late]] <= by:
+        late += 1
+    for place in range(late - 1, first - 1, -1):
+        if s.slot[w.ranked[place], 0] != NEW:
+            _give(s, w, demand, w.ranked[place])
+    for place in range(late, last):
+        if s.slot[w.ranked[place], 0] != NEW:
+            _give(s, w, demand, w.ranked[place])
+    for place in range(first, last):
+        if s.slot[w.ranked[place], 0] == NEW:
+            _give(s, w, demand, w.ranked[place])
 
 
 @kernel

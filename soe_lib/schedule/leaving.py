@@ -28,6 +28,7 @@ class Docks:
         self._lane = ships.demand_lane.tolist()
         self._size = ships.demand_pallets.tolist()
         self._due = problem.demand_due.tolist()
+        self._qty = problem.demand_qty.tolist()
         self._partial = problem.demand_partial.tolist()
 
     def leave(
@@ -65,6 +66,25 @@ class Docks:
                 return [[(self._at[k], qty)] for _, qty in pegs], {k: pallets}
         leaves = max(ready, self._at[last - 1] + DAY)
         return [[(leaves, qty)] for _, qty in pegs], {}
+
+    def wanted_by(self, demand: int) -> float:
+        """
+        Return by when an order line is to be ready. [min]
+
+        That is the departure that it would be served with if it were ready for all of them, its due
+        instant where no departure limits it.
+        """
+        lane, size, due = self._lane[demand], self._size[demand], self._due[demand]
+        if lane < 0 or size <= 0 or self._offset[lane + 1] == self._offset[lane]:
+            return due
+        open_end = self._at[self._offset[lane + 1] - 1] + DAY
+        if due > open_end:
+            return due
+        least = 2 * TINY if self._partial[demand] else size * self._qty[demand]
+        for k in self._choices(demand, 0.0):
+            if self._room[k] >= least - TINY:
+                return self._at[k]
+        return open_end
 
     def book(self, used: dict[int, float]) -> None:
         """Take the room that :meth:`leave` named. [pallets]"""

@@ -286,7 +286,7 @@ def _parts(problem: Problem, item: int, parts: int, qty: float) -> list[float]:
     """Return a quantity in lots of about the same size, as many as the lot rules allow. [uom]"""
     least, multiple = float(problem.item_lot_min[item]), float(problem.item_lot_multiple[item])
     most = float(problem.item_lot_max[item])
-    count = max(min(parts, int(qty / least) if least > 0 else parts), 1, int(np.ceil(qty / most)))
+    count = max(int(min(parts, qty / least)) if least > 0 else parts, 1, int(np.ceil(qty / most)))
     size = qty / count
     if multiple > 0:
         size = float(np.ceil(size / multiple - 1e-9)) * multiple

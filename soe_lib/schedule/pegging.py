@@ -147,7 +147,6 @@ def peg(
     for s in np.lexsort((np.arange(len(supply.at)), supply.at)).tolist():
         of_item.setdefault(int(supply.item[s]), []).append(s)
     at, expires = supply.at.tolist(), supply.expires.tolist()
-    due = problem.demand_due.tolist()
     docks = Docks(problem)
     rows: list[Peg] = []
     for d in np.argsort(problem.demand_rank, kind="stable").tolist():
@@ -159,7 +158,7 @@ def peg(
                     s for s in of_item.get(int(problem.demand_item[d]), ())
                     if left[s] > TINY and s not in spoiled and expires[s] >= at[s]
                 ]  # fmt: skip
-                for s in _preferred(supply, entries, at, due[d]):
+                for s in _preferred(supply, entries, at, docks.wanted_by(d)):
                     if open_qty[d] <= TINY:
                         break
                     taken = min(open_qty[d], left[s])
@@ -187,16 +186,17 @@ def peg(
     return rows
 
 
-def _preferred(supply: Supply, entries: list[int], at: list[float], due: float) -> list[int]:
+def _preferred(supply: Supply, entries: list[int], at: list[float], by: float) -> list[int]:
     """
-    Return supplies as an order line takes them: the latest in time, else the first that is late.
+    Return supplies as an order line takes them: the latest that is there by the instant at which it
+    is wanted, else the first that is late.
 
     A new purchase at its lead time is what is left when nothing real is: it takes no capacity and
     would hide that the lot that is planned comes late.
     """
     real = [s for s in entries if supply.kind[s] != "purchase"]
-    in_time = [s for s in real if at[s] <= due]
-    late = [s for s in real if at[s] > due]
+    in_time = [s for s in real if at[s] <= by]
+    late = [s for s in real if at[s] > by]
     return [*reversed(in_time), *late, *(s for s in entries if supply.kind[s] == "purchase")]
 
 
