@@ -68,8 +68,9 @@ LONG_SEARCH = 5000.0
 """Moves per operation from which on the full temperature pays."""
 KEPT_SHARE = 0.02
 """What a move must save when an answer is kept, and its temperature, in shares of the usual."""
-POLISH_ALONE, POLISH_LAST = 0.97, 0.1
-"""Share of the moves that go into polishing: where only orders can change, and elsewhere."""
+POLISH_ALONE, POLISH_LAST, POLISH_TIME = 0.97, 0.1, 0.03
+"""Share that goes into polishing: where only orders can change, elsewhere of the moves, and there
+of the seconds, since what is judged there in the time of a move is much more than 20 exchanges."""
 CALM, CALM_COLD = 0.15, 0.1
 """Share of the moves that end the search, and their first temperature against the last one."""
 FOCUS = 1.0
@@ -127,7 +128,8 @@ def search(
     scale = delay_scale(problem, f, s, movable) * (WARM_SHARE if is_warm else 1.0)
     least = max(KEPT_SHARE * scale, least_gain) if is_kept else 0.0
     has_order_only = share[FAMILY_BLOCK] > 1.0 - 1e-9 and not _may_move(f, may_reroute)
-    polished = 0.0 if f.has_unrest or is_kept else POLISH_ALONE if has_order_only else POLISH_LAST
+    at_end = POLISH_LAST if seconds is None else POLISH_TIME
+    polished = 0.0 if f.has_unrest or is_kept else POLISH_ALONE if has_order_only else at_end
     calmed = 0.0 if f.has_unrest or is_kept or has_order_only else CALM
     total = int(iterations * (1.0 - polished - calmed))
     limit = time_limit
