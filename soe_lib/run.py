@@ -152,7 +152,11 @@ class Run:
         self.workspace.write_json(self.folder / "words" / f"{step}.json", dict(words))
 
     def _about(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.folder / RUN_FILE).read_text(encoding="utf-8"))
+        """Return what the run keeps about itself; nothing where it was not begun by the batch."""
+        path = self.folder / RUN_FILE
+        if not path.is_file():
+            return {}
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content
 
     @cached_property
