@@ -86,10 +86,17 @@ def _choice(s, lane, ready, due, n):
 
 
 @kernel
+def _is_limited(s, demand):
+    """Return whether departures are known by which an order line must leave."""
+    lane = s.lane[demand]
+    return lane >= 0 and s.pallets[demand] > 0 and s.lane_offset[lane + 1] > s.lane_offset[lane]
+
+
+@kernel
 def _wanted_by(s, d, w, demand):
     """Return by when an order line is to be ready, as ``Docks.wanted_by`` has it. [min]"""
     lane, due = s.lane[demand], d.demand_due[demand]
-    if lane < 0 or s.pallets[demand] <= 0 or s.lane_offset[lane + 1] == s.lane_offset[lane]:
+    if not _is_limited(s, demand):
         return due
     open_end = s.lane_at[s.lane_offset[lane + 1] - 1] + DAY
     if due > open_end:
@@ -199,9 +206,7 @@ def _clear(s, w, lane):
 def _leave(s, d, w, demand):
     """Find when an order line leaves; return whether nothing of it is expired by then."""
     lane = s.lane[demand]
-    is_limited = (
-        lane >= 0 and s.pallets[demand] > 0 and s.lane_offset[lane + 1] > s.lane_offset[lane]
-    )
+    is_limited = _is_limited(s, demand)
     _clear(s, w, lane)
     if not s.partial[demand]:
         _leave_whole(s, d, w, demand, is_limited)

@@ -51,7 +51,7 @@ class Docks:
             they need by departure. [pallets]
         """
         lane, size = self._lane[demand], self._size[demand]
-        is_limited = lane >= 0 and size > 0 and self._offset[lane + 1] > self._offset[lane]
+        is_limited = self._is_limited(demand)
         if self._partial[demand]:
             if not is_limited:
                 return [[(max(at, 0.0), qty)] for at, qty in pegs], {}
@@ -75,7 +75,7 @@ class Docks:
         instant where no departure limits it.
         """
         lane, size, due = self._lane[demand], self._size[demand], self._due[demand]
-        if lane < 0 or size <= 0 or self._offset[lane + 1] == self._offset[lane]:
+        if not self._is_limited(demand):
             return due
         open_end = self._at[self._offset[lane + 1] - 1] + DAY
         if due > open_end:
@@ -90,6 +90,11 @@ class Docks:
         """Take the room that :meth:`leave` named. [pallets]"""
         for k, pallets in used.items():
             self._room[k] -= pallets
+
+    def _is_limited(self, demand: int) -> bool:
+        """Return whether departures are known by which an order line must leave."""
+        lane = self._lane[demand]
+        return lane >= 0 and self._size[demand] > 0 and self._offset[lane + 1] > self._offset[lane]
 
     def _choices(self, demand: int, ready: float) -> list[int]:
         """Departures after ``ready``: those in time from the latest on, then the late ones."""

@@ -69,8 +69,10 @@ LONG_SEARCH = 5000.0
 KEPT_SHARE = 0.02
 """What a move must save when an answer is kept, and its temperature, in shares of the usual."""
 POLISH_ALONE, POLISH_LAST, POLISH_TIME = 0.97, 0.1, 0.03
-"""Share that goes into polishing: where only orders can change, elsewhere of the moves, and there
-of the seconds, since what is judged there in the time of a move is much more than 20 exchanges."""
+"""
+Share that goes into polishing: of everything where only orders can change; elsewhere of the moves,
+and less of the seconds, since far more than TRIALS_PER_MOVE exchanges are judged in a move's time.
+"""
 CALM, CALM_COLD = 0.15, 0.1
 """Share of the moves that end the search, and their first temperature against the last one."""
 FOCUS = 1.0
