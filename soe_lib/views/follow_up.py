@@ -56,8 +56,10 @@ def follow_up_page(run: Run, followed: FollowUp) -> Page:
     >>> page = follow_up_page(run, follow_up(run))  # doctest: +SKIP
     >>> show(page["summary"])  # doctest: +SKIP
     """
+    unread = Sentences("What could not be read of earlier weeks", followed.unread, tone="warn")
     return {
         "summary": [
+            *([unread] if followed.unread else []),
             Headline(followed.sentences["outcomes"], _tone(followed)),
             Facts("", tuple((label, followed.sentences[name]) for name, label in _LABELS)),
         ],
