@@ -11,7 +11,7 @@ from soe_lib.views.blocks import Grid, Headline, Note, Sentences
 from soe_lib.views.page import Page, blockers
 
 
-def _in_words(tables: pd.DataFrame) -> pd.DataFrame:
+def in_words(tables: pd.DataFrame) -> pd.DataFrame:
     """Return what loaded, with names of tables and rules as one says them."""
     return pd.DataFrame(
         {
@@ -58,7 +58,7 @@ def data_page(run: Run, data: Data) -> Page:
         "blockers": [blockers(run)],
         "headline": [Headline(data.headline, "warn" if data.blockers else "good"), *basis],
         "tables": [
-            Grid(_in_words(data.tables), table="check", rows=40),
+            Grid(in_words(data.tables), table="check", rows=40),
             Note(
                 f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of:%Y-%m-%d %H:%M} UTC, "
                 f"site time zone {snapshot.site_time_zone}, currency {snapshot.currency}."

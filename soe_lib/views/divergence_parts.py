@@ -60,7 +60,7 @@ def resources_part(run: Run, found: Found) -> list[Block]:
     ]
 
 
-def _first_names(names: str) -> str:
+def first_names(names: str) -> str:
     """Return whole names from the beginning of a list, as many as a cell has room for."""
     kept, _, _ = names[: MOST_NAMES + 1].rpartition(",")
     return names if len(names) <= MOST_NAMES else f"{kept}, …"
@@ -88,7 +88,7 @@ def material_part(run: Run, found: Found) -> list[Block]:
             "confirmed": [short_day(at, run) for at in short["promised_date"]],
             "work orders": short["num_work_orders"],
             "late order lines that wait": [
-                f"{count}: {_first_names(names)}" if count else "none"
+                f"{count}: {first_names(names)}" if count else "none"
                 for count, names in zip(short["num_orders"], short["order_ids"], strict=True)
             ],
         }

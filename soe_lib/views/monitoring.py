@@ -21,6 +21,7 @@ from soe_lib.views.blocks import (
     Tone,
     flatten,
 )
+from soe_lib.views.facts_of_run import moment
 from soe_lib.views.page import Page, blockers
 
 TILES = 6
@@ -55,11 +56,11 @@ _OPERATION_COLUMNS = {
     "item_id": "item",
     "resource_id": "planned on",
     "actual_resource_id": "ran on",
-    "planned_start_at": "planned start, UTC",
-    "actual_start_at": "real start, UTC",
+    "planned_start_at": "planned start",
+    "actual_start_at": "real start",
     "planned_qty": "planned units",
     "good_qty": "good units",
-    "outcome": "outcome",
+    "outcome": "result",
     "lost_hours": "lost h",
     "main_loss": "main loss",
 }
@@ -204,6 +205,9 @@ def _adherence(run: Run, watched: Watched) -> list[Block]:
         return [Sentences("Schedule adherence", (), if_none=watched.adherence_sentence)]
     target = run.params.kpi.adherence_target_pct
     operations = watched.operations.sort_values("lost_hours", ascending=False, kind="stable")
+    lost = operations[operations["lost_hours"] > 0].round({"lost_hours": 1})
+    starts = ("planned_start_at", "actual_start_at")
+    lost = lost.assign(**{name: [moment(at, run) or "–" for at in lost[name]] for name in starts})
     return [
         Note(watched.adherence_sentence),
         Picture(plot_adherence(by_resource, target_pct=target), table="adherence_by_resource"),
@@ -215,10 +219,8 @@ def _adherence(run: Run, watched: Watched) -> list[Block]:
         ),
         Picture(plot_losses(watched.losses), table="adherence_losses"),
         Grid(
-            operations[operations["lost_hours"] > 0]
-            .round({"lost_hours": 1})
-            .rename(columns=_OPERATION_COLUMNS),
-            title="Operations that lost most",
+            lost.rename(columns=_OPERATION_COLUMNS),
+            title="Operations that lost most, in site time",
             table="adherence_operations",
             columns=tuple(_OPERATION_COLUMNS.values()),
             if_none="every operation of the week's plan was done in full.",

@@ -39,7 +39,7 @@ from soe_lib.views.short_words import HARD_SPACE, with_decimals
 WORST = 5
 TERMS_SHOWN = 4
 DEADLINES = 6
-ONE_LINE = 62
+ONE_LINE = 56
 """Characters that fit one line of the deadlines."""
 _STEPS = (
     ("divergence", "1 Diverged"),
