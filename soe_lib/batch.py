@@ -60,12 +60,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run: its folder and snapshot, the report's first page, the blockers it names."""
+    """A finished run: its folder, snapshot, first page, blockers, and what history lacks."""
 
     folder: Path
     snapshot_id: str
     report: Path
     blockers: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 def run_cycle(
@@ -135,6 +136,7 @@ def run_cycle(
         progress(total - 1, total, "report")
         run = open_run(str(partial))
         words = run.words("snapshot")
+        unread = tuple(run.words("follow_up").get("unread", ()))
         if step is None:
             from soe_lib.report import build_report
 
@@ -144,9 +146,8 @@ def run_cycle(
             workspace.runs / "latest.json", {"run": str(final.relative_to(workspace.root))}
         )
         progress(total, total, "done")
-    return Outcome(
-        final, words["snapshot_id"], final / "report" / "index.html", tuple(words["blockers"])
-    )
+    index = final / "report" / "index.html"
+    return Outcome(final, words["snapshot_id"], index, tuple(words["blockers"]), unread)
 
 
 def run_folder(request: Request, workspace: Workspace) -> Path:

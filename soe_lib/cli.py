@@ -149,6 +149,8 @@ def _run(arguments: argparse.Namespace) -> int:
         _alert(str(outcome.folder), ledger)
     for blocker in outcome.blockers:
         print(f"blocker: {blocker}")
+    for sentence in outcome.unread:
+        print(f"history: {sentence}")
     print(f"report: {outcome.report}")
     return DONE_WITH_BLOCKERS if outcome.blockers else DONE
 

@@ -12,11 +12,12 @@ from soe_lib.cli_desk import ask_passphrase, open_desk
 from soe_lib.cli_loop import progress_bar
 from soe_lib.ledger import Ledger, moment
 from soe_lib.params import ParamsError, load_params
-from soe_lib.run import project_root
+from soe_lib.run import Run, RunError, project_root
+from soe_lib.sources import SourceError
 from soe_lib.workspace import Workspace
 
 Add = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
-DONE, FAILED = 0, 1
+DONE, FAILED, DONE_WITH_BLOCKERS = 0, 1, 3
 MOST_LINES = 20
 
 
@@ -80,6 +81,7 @@ def _weeks(arguments: argparse.Namespace) -> int:
 
 
 def _recompute(arguments: argparse.Namespace) -> int:
+    from soe_lib.steps.past import Unread
     from soe_lib.steps.recompute import (
         finished_runs,
         latest_of,
@@ -89,12 +91,19 @@ def _recompute(arguments: argparse.Namespace) -> int:
     )
 
     workspace = Workspace.default()
-    runs = list(finished_runs(workspace, arguments.source))
+    unread = Unread()
+    runs = list(finished_runs(workspace, arguments.source, unread))
+    checked: list[Run] = []
     num_kpis = num_differences = num_bad = 0
     if arguments.as_known:
         for run in runs:
-            later = latest_of(workspace, run.source_name)
-            rows = recompute_as_known(run, later)
+            later = latest_of(workspace, run.source_name, unread)
+            try:
+                rows = recompute_as_known(run, later)
+            except (RunError, SourceError) as error:
+                unread.tell(error)
+                continue
+            checked.append(run)
             num_differences += len(rows)
             num_kpis += len(run.read("kpis"))
             print(f"{run.cycle_id} {run.source_name}: {len(rows)} figures differ as known now")
@@ -102,17 +111,27 @@ def _recompute(arguments: argparse.Namespace) -> int:
     else:
         with Ledger.default(workspace) as ledger:
             for run in runs:
-                found = recompute(run, ledger)
+                try:
+                    found = recompute(run, ledger)
+                except (RunError, SourceError) as error:
+                    unread.tell(error)
+                    continue
+                checked.append(run)
                 num_kpis += found.num_kpis
                 num_differences += len(found.differences)
                 num_bad += not found.is_same
                 print(found.sentence)
                 _print_rows(found.differences)
-            for source in sorted({run.source_name for run in runs}):
-                own = [run for run in runs if run.source_name == source]
+            for source in sorted({run.source_name for run in checked}):
+                own = [run for run in checked if run.source_name == source]
                 record_check(own[-1], ledger, moment(), len(own), num_differences + num_bad)
-    print(f"cycles={len(runs)} kpis={num_kpis} differences={num_differences} cycles_bad={num_bad}")
-    return FAILED if num_differences or num_bad else DONE
+    for sentence in unread.sentences:
+        print(f"not checked: {sentence}")
+    figures = f"kpis={num_kpis} differences={num_differences} cycles_bad={num_bad}"
+    print(f"cycles={len(checked)} {figures}")
+    if num_differences or num_bad:
+        return FAILED
+    return DONE_WITH_BLOCKERS if unread.sentences else DONE
 
 
 def _learn(arguments: argparse.Namespace) -> int:

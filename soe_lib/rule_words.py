@@ -31,6 +31,7 @@ _ENDINGS = (
     ("_is_flag", "has a {} that is neither yes nor no"),
     ("_is_text", "has a {} that cannot be read"),
 )
+_ABBREVIATIONS = {"bom": "BOM", "sop": "S&OP"}
 _SHORT = {"qty": "quantity", "pct": "percentage", "no": "number", "wo": "work order"}
 
 
@@ -56,7 +57,9 @@ def rule_words(rule: str) -> str:
 
 def table_words(table: str) -> str:
     """Return the name of a table in words, e.g. ``Sales order line``."""
-    return table.replace("_", " ").capitalize()
+    first, _, rest = table.partition("_")
+    name = _ABBREVIATIONS.get(first, first.capitalize())
+    return f"{name} {rest.replace('_', ' ')}".strip()
 
 
 def set_aside(counts: dict[str, int]) -> str:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from soe_lib import overrides
-from soe_lib.params import Params, load_params, parse_section
-from soe_lib.run_columns import columns_version, lacking_columns
+from soe_lib.params import Params, ParamsError, load_params, parse_section
+from soe_lib.run_columns import columns_version, lacking_columns, remedy
 from soe_lib.snapshot import Snapshot, load_snapshot
 from soe_lib.workspace import Workspace
 
@@ -122,13 +123,33 @@ class Run:
             columns of today.
         """
         if not self.has(name):
-            if self._is_older:
-                raise RunError(self._older(f"has no table '{name}'"))
+            if self._is_of_other_version:
+                raise RunError(self.lacks(f"has no table '{name}'"))
             raise RunError(f"{self.folder}: no table '{name}'; run the notebooks in their order")
         rows = pd.read_parquet(self.table_path(name))
         if self._is_older and (lacking := lacking_columns(name, rows.columns)):
-            raise RunError(self._older(f"has no {', '.join(lacking)} in its table '{name}'"))
+            raise RunError(self.lacks(f"has no {', '.join(lacking)} in its table '{name}'"))
         return rows
+
+    def read_needed(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        """
+        Read a table as :meth:`read` does, of which these columns are needed, also in history.
+
+        A table without rows lacks nothing; it comes back with the columns.
+
+        Raises
+        ------
+        RunError
+            When the table or one of the columns is not there.
+        """
+        if not self.has(name):
+            raise RunError(self.lacks(f"has no table '{name}'"))
+        rows = self.read(name)
+        stored = pq.read_schema(self.table_path(name)).names
+        lacking = [column for column in columns if column not in stored]
+        if lacking and len(rows):
+            raise RunError(self.lacks(f"has no {', '.join(lacking)} in its table '{name}'"))
+        return rows.reindex(columns=list(dict.fromkeys([*rows.columns, *columns])))
 
     def write(self, **tables: pd.DataFrame) -> None:
         """Write tables of a step, each atomically, under the names given."""
@@ -160,19 +181,21 @@ class Run:
         return content
 
     @cached_property
-    def _is_older(self) -> bool:
+    def _is_of_other_version(self) -> bool:
         """Whether it is finished and another version of the suite wrote its tables."""
-        is_read = self.is_complete and not self.is_past
-        return is_read and self._about().get("columns_version") != columns_version()
+        return self.is_complete and self._about().get("columns_version") != columns_version()
 
-    def _older(self, lacking: str) -> str:
-        site = f" --site {self.site}" if self.site else ""
-        daily = " --cycle daily" if self.cycle_id.count("-") > 1 else ""
-        return (
-            f"The run {self.folder} was made by another version of the suite and {lacking}. "
-            f"Compute its cycle again: soe run --source {self.source_name} "
-            f"--as-of {self.as_of.isoformat()}{site}{daily}"
-        )
+    @property
+    def _is_older(self) -> bool:
+        """Whether it is of another version and not read as history, so that it must be whole."""
+        return self._is_of_other_version and not self.is_past
+
+    def lacks(self, what: str) -> str:
+        """Return the sentence that names the run, what stands against reading it, the remedy."""
+        version = "was made by another version of the suite and " * self._is_of_other_version
+        about = {"source": self.source_name, "as_of": self.as_of.isoformat()}
+        about |= {"site": self.site, "cycle_id": self.cycle_id}
+        return f"The run {self.folder} {version}{what}. {remedy(about)}"
 
 
 class _OlderWords(dict[str, Any]):
@@ -183,7 +206,7 @@ class _OlderWords(dict[str, Any]):
         self._run, self._step = run, step
 
     def __missing__(self, name: str) -> Any:
-        raise RunError(self._run._older(f"does not say '{name}' in its step '{self._step}'"))
+        raise RunError(self._run.lacks(f"does not say '{name}' in its step '{self._step}'"))
 
 
 def open_run(run_dir: str = "", params_file: str = "", as_of: str = "", site: str = "") -> Run:
@@ -238,12 +261,21 @@ def open_past(folder: Path) -> Run:
     """
     Open a run as history: it is read as far as it goes, whatever version of the suite wrote it.
 
+    What needs certain columns of it asks for them by :meth:`Run.read_needed`.
+
     Raises
     ------
     RunError
-        When there is no such run.
+        When there is no such run, or this version does not understand its parameters.
     """
-    return replace(open_run(str(folder)), is_past=True)
+    try:
+        return replace(open_run(str(folder)), is_past=True)
+    except ParamsError as error:
+        about = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+        raise RunError(
+            f"The run {folder} was made with parameters that this version of the suite does not "
+            f"take ({error}). {remedy(about)}"
+        ) from None
 
 
 def _beside(run: Run) -> Run:

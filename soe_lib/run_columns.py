@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 
@@ -32,6 +32,16 @@ def lacking_columns(name: str, columns: Iterable[str]) -> list[str]:
     """Return the columns of today that a stored table does not have, in their order."""
     present = set(columns)
     return [column for column in run_columns().get(name, ()) if column not in present]
+
+
+def remedy(about: Mapping[str, str]) -> str:
+    """Return what to do about a run that lacks something, from what its file says of it."""
+    site = f" --site {about['site']}" if about.get("site") else ""
+    daily = " --cycle daily" if about.get("cycle_id", "").count("-") > 1 else ""
+    return (
+        f"Compute its cycle again: soe run --source {about['source']} "
+        f"--as-of {about['as_of']}{site}{daily}"
+    )
 
 
 def _text() -> str:

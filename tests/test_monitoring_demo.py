@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -174,6 +175,12 @@ def test_page_has_the_keys_of_the_notebook(watched: tuple[Run, Watched]) -> None
             table = getattr(block, "table", "")
             assert not table or run.has(table)
             assert not isinstance(block, Grid) or block.rows <= 100
+    drawn = page["trend"][0].figure.to_json()
+    assert "Past-due backlog [units]" in drawn
+    told = drawn + "".join(
+        as_html(block) for key in KEYS for block in page[key] if not isinstance(block, Picture)
+    )
+    assert not re.findall(r"\b(uom|pp|wo_id|due_at|as_of)\b|Wo id|Op no", told)
 
 
 def test_supplygraph_does_what_its_level_allows(real_data: Path, tmp_path: Path) -> None:

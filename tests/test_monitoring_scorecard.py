@@ -152,7 +152,8 @@ def test_kpis_that_do_not_open_the_page_come_after() -> None:
     [
         (88.4123, "%", "88.4 %"),
         (95.0, "%", "95 %"),
-        (41203.4, "uom", "41,203"),
+        (41203.4, "uom", "41,203 units"),
+        (5.81, "pp", "5.8 points"),
         (12.44, "days", "12.4 days"),
         (1234.0, "money", "1,234 EUR"),
         (float("nan"), "%", "not evaluable"),

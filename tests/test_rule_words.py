@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soe_lib.rule_words import rule_words, set_aside
+from soe_lib.rule_words import rule_words, set_aside, table_words
 from soe_lib.tables import TABLES
 
 
@@ -28,6 +28,13 @@ def test_every_rule_of_the_tables_has_words() -> None:
     names = {rule.name for table in TABLES.values() for rule in table.rules}
     assert names
     assert not [name for name in names if rule_words(name).startswith("breaks the rule")]
+
+
+def test_names_of_tables_are_words_and_abbreviations_stay_what_they_are() -> None:
+    """Tests tables as people name them."""
+    assert [table_words(name) for name in ("bom_component", "sop_plan", "sales_order_line")] == [
+        "BOM component", "S&OP plan", "Sales order line",
+    ]  # fmt: skip
 
 
 def test_reasons_are_counted() -> None:

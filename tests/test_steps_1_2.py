@@ -21,6 +21,7 @@ from soe_lib.steps.impact import Impact, assess_impact
 from soe_lib.views.blocks import Grid, Headline, Picture, as_html, flatten
 from soe_lib.views.divergence import divergence_page
 from soe_lib.views.impact import impact_page
+from soe_lib.views.page import blockers
 from soe_lib.vocabulary import FUNCTIONS
 from soe_lib.workspace import Workspace
 from tests.conftest import ROOT, real_source
@@ -210,6 +211,7 @@ def test_pages_of_a_rich_feed(bicycles: Run, found: Found, impact: Impact) -> No
     assert "order lines in jeopardy, dearest first" in first
     assert "People missing: off, the feed has no labour_availability." in first
     second = check_page(impact_page(bicycles, impact), "2_impact")
+    assert impact_page(bicycles, impact)["headline"][0] == blockers(bicycles)
     for question in ("Can the constrained resources run longer", "What does waiting cost"):
         assert question in second
 

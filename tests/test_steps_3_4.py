@@ -254,6 +254,8 @@ def test_pages_hold_what_the_notebooks_show(week: Run, explored: Explored, pack:
                     assert as_html(block) is not None
                 if isinstance(block, Grid) and block.table:
                     assert week.has(block.table), block.table
+    told = "".join(as_html(b) for b in decision_page(week, pack)["options"])
+    assert "To be signed by Operations, Procurement" in told
 
 
 def test_text_of_the_feed_is_harmless_on_the_pages(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import openpyxl
 import pandas as pd
@@ -22,6 +23,8 @@ from soe_lib.views.blocks import (
     format_number,
     format_value,
 )
+from soe_lib.views.data import in_words
+from soe_lib.views.divergence_parts import first_names
 from soe_lib.views.show import show
 
 HOSTILE = '<script>alert("x")</script>=2+3'
@@ -81,6 +84,73 @@ def test_long_tables_say_what_they_leave_out() -> None:
     html = as_html(Grid(pd.DataFrame({"a": range(30)}), rows=10))
     assert html.count("<tr>") == 11
     assert "20 more rows" in html
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((4.2, 5.0, 0.3), ("4.2", "5.0", "0.3")),
+        ((111.0, 86.9, 0.25), ("111.0", "86.9", "0.2")),
+        ((1234.6, -70.0, 60.7), ("1,235", "-70", "61")),
+        ((2.0, float("nan"), 3.0), ("2", "–", "3")),
+        ((1.234, 0.0, float("inf")), ("1.23", "0", "∞")),
+    ],
+)
+def test_numbers_of_a_column_have_as_many_decimals(
+    values: tuple[float, ...], shown: tuple[str, ...]
+) -> None:
+    """Tests that a column of numbers can be read down."""
+    html = as_html(Grid(pd.DataFrame({"hours": values})))
+    assert re.findall("<td class=soe-num>([^<]*)</td>", html) == list(shown)
+
+
+def test_a_code_does_not_break_over_two_lines() -> None:
+    """Tests that short names without a space stay in one piece, and sentences do not."""
+    html = as_html(Grid(pd.DataFrame({"item": ["ENERGY-01"], "why": ["late since Monday"]})))
+    assert "<td class=soe-code>ENERGY-01</td>" in html
+    assert "<td>late since Monday</td>" in html
+
+
+def test_every_family_that_the_least_change_helps_is_drawn() -> None:
+    """Tests that families that gain from a change of another family have their mark too."""
+    families = pd.DataFrame(
+        {
+            "label": ["COLA", "WATER", "TONIC"],
+            "p_met": [0.0, 0.0, 1.0],
+            "p_met_after": [0.98, 1.0, 1.0],
+            "change_qty": [0.0, -30765.0, 0.0],
+        }
+    )
+    figure = charts.plot_month_plan(families, 0.8)
+    after = dict(zip(figure.data[1].y, figure.data[1].customdata, strict=True))
+    assert after == {"WATER": "-30,765 units", "COLA": "less of other families"}
+
+
+def test_a_list_of_orders_is_cut_between_names() -> None:
+    """Tests that a cell names whole orders only."""
+    names = ", ".join(f"SO10200{n}" for n in range(6))
+    assert first_names(names) == "SO102000, SO102001, SO102002, SO102003, …"
+    assert first_names("SO102000, SO102001") == "SO102000, SO102001"
+
+
+def test_the_page_of_data_names_tables_and_rules_in_words() -> None:
+    """Tests that what loaded is told without names of the code."""
+    check = pd.DataFrame(
+        {
+            "table": ["sales_order_line"],
+            "rows_raw": [9],
+            "rows_excluded": [2],
+            "rows_in": [7],
+            "rows_loaded": [6],
+            "rows_quarantined": [1],
+            "worst_rule": ["ordered_qty_positive"],
+            "excluded_because": ["after as_of 2"],
+        }
+    )
+    assert in_words(check).loc[0].tolist() == [
+        "Sales order line", 9, 2, 6, 1, "has an ordered quantity that is not above zero",
+        "after the snapshot 2",
+    ]  # fmt: skip
 
 
 def test_workbook_is_harmless_and_deterministic() -> None:

@@ -25,7 +25,10 @@ from soe_lib.monitoring.slip_rules import FORECAST, PLAIN_SHARE
 from soe_lib.params import Params
 from soe_lib.run import Run, open_run
 from soe_lib.steps.follow_up import follow_up, read_follow_up
+from soe_lib.steps.outcome import judge_decisions
+from soe_lib.steps.past import Unread
 from soe_lib.steps.recompute import finished_runs, recompute
+from soe_lib.steps.records import month_forecasts
 from soe_lib.steps.snapshot import take_data
 from soe_lib.views.blocks import Block, Folded, Grid, Picture, as_html
 from soe_lib.views.follow_up import follow_up_page
@@ -165,6 +168,90 @@ def test_step_5_is_computed_in_a_copy_of_the_workspace(
         "The run of 2026-W37, from which '2026-W37-demo' was published, is not in the workspace "
         "any more."
     )
+
+
+def _without(folder: Path, table: str, column: str) -> None:
+    path = folder / "tables" / f"{table}.parquet"
+    pd.read_parquet(path).drop(columns=column).to_parquet(path)
+
+
+LACKING = (
+    ("month_plan", "p_met"),
+    ("scenario_promises", "lateness_days"),
+    ("scenarios", "late_cost"),
+    ("scenario_operations", "start_at"),
+    ("commitments", "due_at"),
+)
+
+
+@pytest.fixture
+def older(
+    loop: tuple[Workspace, list[Week]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Folder of the first week's run in a copy, as another version of the suite has made it."""
+    other = tmp_path / "copy"
+    shutil.copytree(loop[0].root, other)
+    monkeypatch.setenv("SOE_WORKSPACE", str(other))
+    folder = other / "runs" / "2026-W37" / "demo"
+    about = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**about, "columns_version": "older"}))
+    return folder
+
+
+def test_an_older_run_that_lacks_columns_is_left_out_and_told(older: Path, tmp_path: Path) -> None:
+    """Tests that history without a column stops nothing, and page 5 says what and the remedy."""
+    second = open_run(str(older.parents[1] / "2026-W38" / "demo"))
+    remedy = "Compute its cycle again: soe run --source demo --as-of 2026-09-07T03:00:00+00:00"
+    known = Unread()
+    assert len(judge_decisions(second, known).decisions) == 1
+    assert known.sentences == (), "an older run with the columns that are needed is read"
+    whole = tmp_path / "tables"
+    shutil.copytree(older / "tables", whole)
+    for table, column in LACKING[1:-1]:
+        _without(older, table, column)
+        unread = Unread()
+        found = judge_decisions(second, unread)
+        shutil.copy(whole / f"{table}.parquet", older / "tables")
+        assert found.sentence.startswith("1 decision was published")
+        said = f"The run {older} was made by another version of the suite and has no {column} in "
+        assert unread.sentences == (f"{said}its table '{table}'. {remedy}",)
+    for table, column in LACKING:
+        _without(older, table, column)
+    signed = older.parents[2] / "scenarios" / "2026-W37" / "demo" / "packs" / "do_nothing"
+    shutil.copy(older / "tables" / "commitments.parquet", signed)
+    tried = replace(second, folder=tmp_path / "runs" / "2026-W38" / "demo.partial")
+    tried.say("snapshot", second.words("snapshot"))
+    tried.write(divergences=second.read("divergences"))
+    followed = follow_up(tried)
+    assert [sentence.split("'")[1] for sentence in followed.unread] == [
+        "scenario_promises", "month_plan", "commitments",
+    ]  # fmt: skip
+    assert followed.commitments.empty
+    assert read_follow_up(tried).unread == followed.unread
+    page = as_html(follow_up_page(tried, followed)["summary"][0])
+    assert page.count("soe run --source demo") == 3
+    (older / "tables" / "month_plan.parquet").unlink()
+    month_forecasts(second, known)
+    assert "has no table 'month_plan'" in known.sentences[0]
+
+
+def test_past_kpis_of_an_older_run_are_told_not_to_be_checked(
+    older: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests `soe recompute` on runs without a column and with parameters of another version."""
+    _without(older, "kpis", "value")
+    assert cli.main(["recompute"]) == 3
+    told = capsys.readouterr().out
+    assert f"not checked: The run {older} was made by another version" in told
+    assert "has no value in its table 'kpis'" in told
+    assert "cycles=1 " in told
+    about = json.loads((older / "run.json").read_text())
+    about["params"]["horizon"]["horizon_weeks_of_old"] = 4
+    (older / "run.json").write_text(json.dumps(about))
+    assert cli.main(["recompute"]) == 3
+    told = capsys.readouterr().out
+    assert "parameters that this version of the suite does not take" in told
+    assert "horizon_weeks_of_old" in told
 
 
 def test_a_used_workspace_is_refused(loop: tuple[Workspace, list[Week]]) -> None:

@@ -74,7 +74,9 @@ def plot_demand_against_plan(
     return figure.update_layout(barmode="group")
 
 
-def plot_scenario_costs(costs: pd.DataFrame, *, title: str = "Money by scenario") -> go.Figure:
+def plot_scenario_costs(
+    costs: pd.DataFrame, *, currency: str = "", title: str = "Money by scenario"
+) -> go.Figure:
     """
     Draw the cost terms of each scenario as one stacked bar.
 
@@ -82,6 +84,8 @@ def plot_scenario_costs(costs: pd.DataFrame, *, title: str = "Money by scenario"
     ----------
     costs
         One row per (``scenario``, ``term``): ``cost`` [money]; scenarios in the order given.
+    currency
+        What the axis is counted in.
     """
     if costs.empty:
         return nothing_to_draw(title, "No scenario was computed.")
@@ -98,6 +102,7 @@ def plot_scenario_costs(costs: pd.DataFrame, *, title: str = "Money by scenario"
             hovertemplate="%{y}, %{fullData.name}: %{x:,.0f}<extra></extra>",
         )
     figure.update_yaxes(categoryorder="array", categoryarray=scenarios[::-1])
+    figure.update_xaxes(title={"text": currency}, tickformat=",.0f")
     frame(figure, title=title, height=150 + 40 * max(3, len(scenarios)))
     return figure.update_layout(barmode="relative")
 

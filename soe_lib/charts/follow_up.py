@@ -59,7 +59,7 @@ def plot_month_plan(
     families: pd.DataFrame, wanted: float, *, title: str = "How sure each family's month plan is"
 ) -> go.Figure:
     """
-    Draw the chance of each family's plan as it is and after the least change.
+    Draw the chance of each family's plan as it is and, where it differs, after the least change.
 
     Parameters
     ----------
@@ -84,15 +84,17 @@ def plot_month_plan(
         textposition=["inside" if p > 0.1 else "outside" for p in shown["p_met"]],
         hovertemplate="%{y}: %{x:.0f} % as planned<extra></extra>",
     )
-    changed = shown[shown["change_qty"] < -0.5]
+    changed = shown[(shown["p_met_after"] - shown["p_met"]).abs() > 0.005]
+    own = changed["change_qty"] < -0.5
+    how = changed["change_qty"].map("{:+,.0f} units".format).where(own, "less of other families")
     figure.add_scatter(
         x=100 * changed["p_met_after"],
         y=changed["label"],
         mode="markers",
         name="after the least change",
         marker={"color": AMBER, "size": 12, "symbol": "diamond"},
-        customdata=changed["change_qty"],
-        hovertemplate="%{y}: %{x:.0f} % after %{customdata:+,.0f} units<extra></extra>",
+        customdata=how,
+        hovertemplate="%{y}: %{x:.0f} % after %{customdata}<extra></extra>",
     )
     figure.add_vline(x=100 * wanted, line={"color": BASELINE, "dash": "dash"})
     figure.update_xaxes(range=[0, 104], title={"text": "% sure"})

@@ -16,6 +16,8 @@ import pandas as pd
 
 from soe_lib.monitoring.control import SERIES, scoreboard
 
+UNIT_WORDS = {"uom": "units", "pp": "points"}
+"""Units as people say them, where their short name is one of the trade's."""
 LATEST = ("kpi_id", "label", "value_text", "brief", "sentence", "tone", "rank")
 """Columns that :func:`scorecard` adds beside those of ``control.scoreboard``."""
 
@@ -67,20 +69,20 @@ def in_words(value: float, unit: str, currency: str = "") -> str:
     Examples
     --------
     >>> in_words(88.4123, "%"), in_words(41203.0, "uom"), in_words(12.44, "days")
-    ('88.4 %', '41,203', '12.4 days')
+    ('88.4 %', '41,203 units', '12.4 days')
     """
     if math.isnan(value):
         return "not evaluable"
     decimals = 1 if unit == "%" or abs(value) < 100 else 0
     number = f"{value:,.{decimals}f}"
     number = number[:-2] if number.endswith(".0") else number
-    if unit in ("uom", "count", ""):
+    if unit in ("count", ""):
         return number
     if unit == "money":
         return f"{number} {currency}".strip()
     if unit.startswith("money/"):
         return f"{number} {currency}{unit.removeprefix('money')}"
-    return f"{number} {unit}"
+    return f"{number} {UNIT_WORDS.get(unit, unit)}"
 
 
 def signal_in_words(word: str, lower: float, upper: float, unit: str, currency: str = "") -> str:

@@ -21,9 +21,11 @@ from soe_lib.monitoring.slip_rules import SLIP_RULE_COLUMNS
 from soe_lib.monitoring.slip_warning import SLIP_COLUMNS, SlipWarnings, warn_slips
 from soe_lib.monitoring.warning_rules import RULE_COLUMNS
 from soe_lib.run import Run, RunError, project_root
+from soe_lib.run_columns import run_columns
 from soe_lib.steps.learning import Lessons, lessons_of
 from soe_lib.steps.live import live_run
-from soe_lib.steps.outcome import Outcomes, judge_decisions, outcome_sentence, run_of
+from soe_lib.steps.outcome import Outcomes, judge_decisions, run_of
+from soe_lib.steps.past import Unread
 from soe_lib.steps.records import (
     WORDS,
     facts_of_runs,
@@ -86,6 +88,8 @@ class FollowUp:
         ``months``, ``commitments``, ``drift``, ``restarts``, ``maturity``.
     level
         Level of maturity, 0 to 4.
+    unread
+        Sentences on earlier cycles that could not be read, each with its remedy.
     """
 
     outcomes: Outcomes
@@ -101,6 +105,7 @@ class FollowUp:
     maturity_rows: pd.DataFrame
     sentences: dict[str, str]
     level: int
+    unread: tuple[str, ...] = ()
 
 
 def follow_up(run: Run) -> FollowUp:
@@ -127,21 +132,23 @@ def follow_up(run: Run) -> FollowUp:
     zone = run.snapshot.site_time_zone
     facts = facts_of(run.tables, run.as_of, run.params, time_zone=zone)
     entries = of_source(ledger_of(run), run.source_name)
-    outcomes = judge_decisions(run)
+    unread = Unread()
+    outcomes = judge_decisions(run, unread)
     lessons = lessons_of(run)
     warned = warn(facts, run.params.horizon.history_weeks, run.params.kpi.adherence_target_pct)
     slips = warn_slips(facts)
     month = month_plan(facts)
-    months = judge_months(month_forecasts(run), facts)
-    commitments, drifted, foreign, drift_said = _since_publication(run, entries)
+    months = judge_months(month_forecasts(run, unread), facts)
+    commitments, drifted, foreign, drift_said = _since_publication(run, entries, unread)
     divergences = run.read("divergences")
     again = restarts(divergences, entries, run.cycle_id, run.source_name)
     weeks = last_weeks(run, WEEKS)
     signers = load_governance(project_root() / "params" / "governance.yaml").signatures
-    scored, evidence = maturity(entries, facts_of_runs(run, weeks), weeks, len(signers))
+    known_facts = facts_of_runs(run, weeks, unread)
+    scored, evidence = maturity(entries, known_facts, weeks, len(signers))
     known = [week for week in weeks if (entries["cycle_id"].str.slice(0, 8) == week).any()]
     sentences = {
-        "outcomes": outcome_sentence(outcomes.decisions, run.snapshot.currency),
+        "outcomes": outcomes.sentence,
         "lessons": lessons.sentence,
         "warnings": warned.sentence,
         "suppliers": slips.sentence,
@@ -154,7 +161,7 @@ def follow_up(run: Run) -> FollowUp:
     }
     found = FollowUp(
         outcomes, lessons, warned, slips, month, months, commitments, drifted, again, scored,
-        evidence, sentences, level_of(scored),
+        evidence, sentences, level_of(scored), unread.sentences,
     )  # fmt: skip
     run.write(**_tables(found))
     figures = _facts(run, found, entries, foreign)
@@ -167,6 +174,7 @@ def follow_up(run: Run) -> FollowUp:
             "is_forecast_shipped": warned.is_shipped,
             "supplier_rule": slips.rule,
             "limits": list(outcomes.limits),
+            "unread": list(found.unread),
             "facts": figures,
         },
     )
@@ -223,6 +231,7 @@ def read_follow_up(run: Run) -> FollowUp:
         maturity_rows=tables["maturity_rows"],
         sentences=said,
         level=int(words["level"]),
+        unread=tuple(words.get("unread", ())),
     )
 
 
@@ -251,7 +260,7 @@ def _tables(found: FollowUp) -> dict[str, pd.DataFrame]:
 
 
 def _since_publication(
-    run: Run, entries: pd.DataFrame
+    run: Run, entries: pd.DataFrame, unread: Unread
 ) -> tuple[pd.DataFrame, pd.DataFrame, float, str]:
     """Return commitments, drift and the number of foreign versions since the last publication."""
     none = pd.DataFrame(columns=list(KEPT_COLUMNS)), pd.DataFrame(columns=list(DRIFT_COLUMNS))
@@ -285,8 +294,11 @@ def _since_publication(
         str(object_id): str(json.loads(text)["state"])
         for object_id, text in zip(said["object_id"], said["content"], strict=True)
     }
+    commitments = unread.read(past, "commitments", run_columns()["commitments"])
+    if commitments is None:
+        return none[0], drifted, foreign, drift_sentence(drifted, name)
     kept = commitment_states(
-        past.read("commitments"), cycle, published["aps_schedule"], run.tables, at[place],
+        commitments, cycle, published["aps_schedule"], run.tables, at[place],
         run.as_of, {key.split("/")[0]: word for key, word in people.items()},
     )  # fmt: skip
     return kept, drifted, foreign, drift_sentence(drifted, name)

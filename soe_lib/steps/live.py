@@ -16,7 +16,7 @@ from typing import cast
 
 import pandas as pd
 
-from soe_lib.run import Run
+from soe_lib.run import Run, RunError
 from soe_lib.scenario.apply import problem_with
 from soe_lib.scenario.compare import ranked
 from soe_lib.scenario.context import Context
@@ -181,6 +181,10 @@ class LiveRun(Run):
             return rows
         if name == "scenarios":
             parts = [completed(part) for part in parts]
+        for part in parts:
+            if lacking := [column for column in rows.columns if column not in part]:
+                told = f"has a meeting that kept no {', '.join(lacking)} in its table '{name}'"
+                raise RunError(self.lacks(told))
         both = pd.concat([rows, *parts], ignore_index=True)[list(rows.columns)]
         return ranked(both) if name == "scenarios" else both
 

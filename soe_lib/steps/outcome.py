@@ -20,7 +20,10 @@ from soe_lib.monitoring.regret import (
 from soe_lib.run import Run, RunError, open_past, run_name
 from soe_lib.scenario.costs import TERMS
 from soe_lib.scenario.lever_specs import lever_of
+from soe_lib.scenario.levers import Lever
+from soe_lib.sources import SourceError
 from soe_lib.steps.live import LiveRun, live_run, rows_of_one
+from soe_lib.steps.past import Unread, whole_snapshot
 from soe_lib.steps.records import earlier_runs
 from soe_lib.steps.what_if import context_of
 
@@ -52,6 +55,10 @@ DECISION_COLUMNS = (
     "regret",
     "put_in",
 )
+_PROMISES = ("order_id", "line_id", "item_id", "open_qty", "due_at", "promised_at", "promised_qty",
+             "is_covered", "lateness_days")  # fmt: skip
+_OPERATIONS = ("wo_id", "op_no", "split_no", "resource_id", "start_at")
+_SCENARIOS = ("title", "is_rejected", "num_late_lines", *TERMS)
 _TEXT = ("cycle_id", "scenario", "title", "best_scenario", "put_in")
 _AT = ("decided_on", "until_at")
 
@@ -116,15 +123,15 @@ def published_decisions(run: Run) -> pd.DataFrame:
     return found.sort_values("published_at", kind="stable").reset_index(drop=True)
 
 
-def judge_decisions(run: Run) -> Outcomes:
+def judge_decisions(run: Run, unread: Unread) -> Outcomes:
     """
     Judge every decision that was published before a run.
 
     A decision is in force until the next one's snapshot, a week at most. What an earlier run has
-    settled is read from it.
+    settled is read from it. Decisions whose run cannot be read are told to ``unread``.
     """
     published = published_decisions(run)
-    settled = _settled(run)
+    settled = _settled(run, unread)
     rows: list[dict[str, object]] = []
     lines = pd.DataFrame(columns=list(LINE_COLUMNS))
     options = pd.DataFrame(columns=list(OPTION_COLUMNS))
@@ -143,16 +150,26 @@ def judge_decisions(run: Run) -> Outcomes:
             continue
         if run.as_of - begin > LOOK_BACK_WEEKS * WEEK or end <= begin:
             continue
-        past = live_run(run_of(run, str(entry["cycle_id"])), str(entry["scenario"]))
-        row, lines, options = _judged(past, run, entry, begin, end)
+        try:
+            past = live_run(run_of(run, str(entry["cycle_id"])), str(entry["scenario"]))
+            row, lines, options = _judged(past, run, entry, begin, end)
+        except (RunError, SourceError) as error:
+            unread.tell(error)
+            continue
         rows.append({**row, "is_final": is_final})
     decisions = _typed(pd.DataFrame(rows, columns=list(DECISION_COLUMNS)))
     limits = NOT_PUT_IN if len(decisions) else ()
-    return Outcomes(decisions, lines, options, outcome_sentence(decisions), tuple(limits))
+    said = outcome_sentence(decisions, len(published), run.snapshot.currency)
+    return Outcomes(decisions, lines, options, said, tuple(limits))
 
 
-def outcome_sentence(decisions: pd.DataFrame, currency: str = "") -> str:
-    """Say what became of the newest decision and how decisions did in all."""
+def outcome_sentence(decisions: pd.DataFrame, num_published: int, currency: str = "") -> str:
+    """Say what became of the newest judged decision and how decisions did in all."""
+    if decisions.empty and num_published:
+        return (
+            f"{num_published} {'decision was' if num_published == 1 else 'decisions were'} "
+            "published before this cycle, but none of them could be judged."
+        )
     if decisions.empty:
         return "No decision has been published before this cycle, so there is no outcome to judge."
     last = decisions.iloc[-1]
@@ -187,7 +204,8 @@ def _judged(
     past: LiveRun, run: Run, entry: dict, begin: pd.Timestamp, end: pd.Timestamp
 ) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame]:
     chosen = str(entry["scenario"])
-    promises = rows_of_one(past.read("scenario_promises"), chosen)
+    whole_snapshot(past)
+    promises = rows_of_one(_needed(past, "scenario_promises", _PROMISES), chosen)
     lines = outcome_lines(promises, past.tables, run.tables, begin, end, past.params.money)
     then = context_of(past)
     real = realised_tables(then, run.tables, end)
@@ -212,22 +230,32 @@ def _judged(
 
 
 def _options(past: LiveRun) -> list[Option]:
-    table = past.read("scenarios")
+    table = _needed(past, "scenarios", _SCENARIOS)
     kept = table[~table["is_rejected"].astype(bool)]
-    specs, operations = past.read("lever_specs"), past.read("scenario_operations")
+    specs = _needed(past, "lever_specs", ("spec",))
+    operations = _needed(past, "scenario_operations", _OPERATIONS)
     return [
         Option(
             scenario=str(row["scenario"]),
             title=str(row["title"]),
             operations=rows_of_one(operations, str(row["scenario"])),
-            levers=tuple(
-                lever_of(spec) for spec in rows_of_one(specs, str(row["scenario"]))["spec"]
-            ),
+            levers=_levers(past, rows_of_one(specs, str(row["scenario"]))),
             terms={term: float(row[term]) for term in TERMS},
             late_lines=float(row["num_late_lines"]),
         )
         for row in kept.to_dict("records")
     ]
+
+
+def _levers(past: LiveRun, specs: pd.DataFrame) -> tuple[Lever, ...]:
+    try:
+        return tuple(lever_of(spec) for spec in specs["spec"])
+    except ValueError as error:
+        raise RunError(past.lacks(f"has in its table 'lever_specs' {error}")) from None
+
+
+def _needed(past: LiveRun, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    return past.read_needed(name, ("scenario", *columns))
 
 
 def run_of(run: Run, cycle_id: str) -> Run:
@@ -244,13 +272,14 @@ def _as_of(run: Run, cycle_id: str) -> pd.Timestamp | None:
     return past.as_of if past.is_complete and past.as_of < run.as_of else None
 
 
-def _settled(run: Run) -> dict[str, dict]:
+def _settled(run: Run, unread: Unread) -> dict[str, dict]:
     """Return the final rows that earlier runs of this source have computed, by cycle."""
     found: dict[str, dict] = {}
-    for past in earlier_runs(run):
-        if not past.has("outcome_decisions"):
+    for past in earlier_runs(run, unread):
+        if not past.is_complete:
             continue
-        for row in past.read("outcome_decisions").to_dict("records"):
+        table = unread.read(past, "outcome_decisions", DECISION_COLUMNS)
+        for row in () if table is None else table.to_dict("records"):
             if row["is_final"]:
                 found.setdefault(str(row["cycle_id"]), {str(k): v for k, v in row.items()})
     return found

@@ -12,10 +12,18 @@ from soe_lib.kpi.value import kpi_rows
 from soe_lib.ledger import Ledger
 from soe_lib.monitoring.credible import credible
 from soe_lib.monitoring.history import weekly_kpis
-from soe_lib.monitoring.recompute import DIFFERENCE_COLUMNS, differences, kpi_digest
+from soe_lib.monitoring.recompute import (
+    DIFFERENCE_COLUMNS,
+    KEY,
+    REPORTED_COLUMNS,
+    differences,
+    kpi_digest,
+)
 from soe_lib.monitoring.scorecard import kpi_id
 from soe_lib.run import RUN_FILE, Run, RunError, open_past
+from soe_lib.run_columns import run_columns
 from soe_lib.steps.monitoring import measured_kpis, week_of
+from soe_lib.steps.past import Unread
 from soe_lib.workspace import Workspace
 
 KIND = "reported"
@@ -109,9 +117,9 @@ def recompute(run: Run, ledger: Ledger | None = None) -> Recomputed:
     Raises
     ------
     soe_lib.run.RunError
-        When the run has not finished step 5, or its snapshot is gone.
+        When the run has not finished step 5, or does not have the columns that are compared.
     """
-    reported = {name: run.read(name) for name in ("kpis", "kpi_trend")}
+    reported = {name: _reported(run, name) for name in ("kpis", "kpi_trend")}
     kpis, trend = measured_kpis(run)
     found = [
         differences(reported[name], again, name)
@@ -147,28 +155,42 @@ def recompute_as_known(run: Run, later: Run) -> pd.DataFrame:
     pandas.DataFrame
         Rows of ``monitoring.recompute.differences`` for the KPIs of the week.
     """
+    reported = _reported(run, "kpis")
     period = week_of(run)
     rows = credible(kpi_rows(weekly_kpis(later.tables, period, run.params)))
     again = rows.assign(kpi_id=kpi_id(rows))
-    reported = run.read("kpis")
     return differences(reported, again, "kpis")
 
 
-def finished_runs(workspace: Workspace, source: str = "") -> Iterator[Run]:
-    """Yield the finished runs of a workspace by cycle, the earliest instant first."""
+def _reported(run: Run, name: str) -> pd.DataFrame:
+    has = run_columns()[name]
+    return run.read_needed(name, (*KEY, *(column for column in REPORTED_COLUMNS if column in has)))
+
+
+def finished_runs(
+    workspace: Workspace, source: str = "", unread: Unread | None = None
+) -> Iterator[Run]:
+    """
+    Yield the finished runs of a workspace by cycle, the earliest instant first.
+
+    Raises
+    ------
+    soe_lib.run.RunError
+        When one of them cannot be opened; with ``unread`` it is told there and left out.
+    """
     found = []
     for path in sorted(workspace.runs.glob(f"*/*/{RUN_FILE}")):
         if path.parent.name.endswith((".partial", ".outgoing")):
             continue
-        run = open_past(path.parent)
-        if run.is_complete and (not source or run.source_name == source):
+        run = open_past(path.parent) if unread is None else unread.open(path.parent)
+        if run is not None and run.is_complete and (not source or run.source_name == source):
             found.append(run)
     yield from sorted(found, key=lambda run: (run.as_of, run.cycle_id, run.folder.name))
 
 
-def latest_of(workspace: Workspace, source: str) -> Run:
+def latest_of(workspace: Workspace, source: str, unread: Unread | None = None) -> Run:
     """Return the newest finished run of a source. Raises ``RunError`` when there is none."""
-    runs = list(finished_runs(workspace, source))
+    runs = list(finished_runs(workspace, source, unread))
     if not runs:
         raise RunError(f"no finished run of {source or 'any source'} in {workspace.root}")
     return runs[-1]

@@ -9,7 +9,8 @@ import pandas as pd
 
 from soe_lib.ledger import Ledger
 from soe_lib.monitoring.month_kept import FORECAST_COLUMNS
-from soe_lib.run import RUN_FILE, Run, open_past, run_name
+from soe_lib.run import RUN_FILE, Run, run_name
+from soe_lib.steps.past import Unread
 
 FACT_COLUMNS = ("week_id", "fact", "value", "object_id")
 WORDS = "follow_up"
@@ -51,20 +52,21 @@ def last_weeks(run: Run, count: int) -> list[str]:
     return found
 
 
-def earlier_runs(run: Run) -> list[Run]:
+def earlier_runs(run: Run, unread: Unread) -> list[Run]:
     """
     Return the runs of the same source and site that lie in the workspace, by cycle.
 
     Only those that were taken at an earlier instant: what a later cycle knew is not known yet, and
-    a run that is tried with other parameters has the cycle's own run beside it.
+    a run that is tried with other parameters has the cycle's own run beside it. What cannot be
+    opened is left out and told to ``unread``.
     """
     name = run_name(run.source_name, run.site)
     paths = sorted(run.workspace.runs.glob(f"*/{name}/{RUN_FILE}"))
-    found = [open_past(path.parent) for path in paths]
-    return [past for past in found if past.as_of < run.as_of]
+    found = [unread.open(path.parent) for path in paths]
+    return [past for past in found if past is not None and past.as_of < run.as_of]
 
 
-def facts_of_runs(run: Run, weeks: list[str]) -> pd.DataFrame:
+def facts_of_runs(run: Run, weeks: list[str], unread: Unread) -> pd.DataFrame:
     """
     Return what earlier runs of the same source said that they found.
 
@@ -74,11 +76,14 @@ def facts_of_runs(run: Run, weeks: list[str]) -> pd.DataFrame:
         One row per fact: :data:`FACT_COLUMNS`, by week.
     """
     rows: list[tuple[str, str, float, str]] = []
-    for past in earlier_runs(run):
+    for past in earlier_runs(run, unread):
         week = past.folder.parent.name[:8]
         if week not in weeks:
             continue
-        facts: Mapping[str, float] = past.words(WORDS).get("facts", {})
+        words = past.words(WORDS)
+        if past.is_complete and "facts" not in words:
+            unread.tell(past.lacks(f"does not say 'facts' in its step '{WORDS}'"))
+        facts: Mapping[str, float] = words.get("facts", {})
         rows += [
             (week, name, float(value), f"{past.cycle_id}/{past.source_name}")
             for name, value in sorted(facts.items())
@@ -87,7 +92,7 @@ def facts_of_runs(run: Run, weeks: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FACT_COLUMNS)).astype({"value": "float64"})
 
 
-def month_forecasts(run: Run) -> pd.DataFrame:
+def month_forecasts(run: Run, unread: Unread) -> pd.DataFrame:
     """
     Return the chances of month plans that earlier runs of the same source gave.
 
@@ -96,12 +101,12 @@ def month_forecasts(run: Run) -> pd.DataFrame:
     pandas.DataFrame
         ``monitoring.month_kept.FORECAST_COLUMNS``, by cycle.
     """
-    parts = [
-        past.read("month_plan").assign(cycle_id=past.cycle_id)
-        for past in earlier_runs(run)
-        if past.is_complete and past.has("month_plan")
-    ]
-    filled = [part.reindex(columns=list(FORECAST_COLUMNS)) for part in parts if len(part)]
+    needed = FORECAST_COLUMNS[1:]
+    filled = []
+    for past in earlier_runs(run, unread):
+        rows = unread.read(past, "month_plan", needed) if past.is_complete else None
+        if rows is not None and len(rows):
+            filled.append(rows.assign(cycle_id=past.cycle_id)[list(FORECAST_COLUMNS)])
     if not filled:
         return pd.DataFrame(columns=list(FORECAST_COLUMNS))
     return pd.concat(filled, ignore_index=True)

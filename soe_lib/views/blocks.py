@@ -20,6 +20,7 @@ from soe_lib.vocabulary import COLUMNS
 Tone = Literal["good", "bad", "warn", "neutral"]
 
 LONG_VALUE = 11  # characters of a tile's value that fit in its large type
+LONGEST_CODE = 16  # characters of a name without a space that does not break over two lines
 
 
 @dataclass(frozen=True)
@@ -215,19 +216,32 @@ def _grid(block: Grid) -> str:
     )
     tones = [f' class="soe-{tone}"' for tone in block.row_tones[: len(shown)]]
     tones += [""] * (len(shown) - len(tones))
-    body = "".join(
-        f"<tr{tone}>"
-        + "".join(
-            f"<td{' class=soe-num' if name in numeric else ''}>{escape(format_value(value))}</td>"
-            for name, value in zip(names, row, strict=True)
-        )
-        + "</tr>"
-        for tone, row in zip(tones, shown.itertuples(index=False, name=None), strict=True)
-    )
+    columns = [
+        [_cell(text, name in numeric) for text in _column_texts(shown[name])] for name in names
+    ]
+    rows = zip(tones, zip(*columns, strict=True), strict=True)
+    body = "".join(f"<tr{tone}>{''.join(row)}</tr>" for tone, row in rows)
     more = len(block.frame) - len(shown)
     foot = f'<p class="soe-more">{more:,} more rows in the table\'s file</p>' if more else ""
     table = f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="soe-grid">{table}{foot}</div>'
+
+
+def _column_texts(values: pd.Series) -> list[str]:
+    """Return a column as people read it down: all its numbers with as many decimals."""
+    if not pd.api.types.is_float_dtype(values.dtype):
+        return [format_value(value) for value in values]
+    sizes = values[values.abs() < math.inf].abs()
+    most = 2 if not len(sizes) or sizes.max() < 10 else 1 if sizes.max() < 1000 else 0
+    needed = (d for d in range(most) if ((sizes - sizes.round(d)).abs() < 1e-9).all())
+    decimals = next(needed, most)
+    return ["–" if pd.isna(value) else format_number(float(value), decimals) for value in values]
+
+
+def _cell(text: str, is_number: bool) -> str:
+    is_code = len(text) <= LONGEST_CODE and " " not in text
+    kind = " class=soe-num" if is_number else " class=soe-code" * is_code
+    return f"<td{kind}>{escape(text)}</td>"
 
 
 def _facts(block: Facts) -> str:
@@ -295,20 +309,19 @@ def format_value(value: Any) -> str:
         has_time = value.tzinfo is not None or value != value.normalize()
         return value.strftime("%Y-%m-%d %H:%M") if has_time else value.strftime("%Y-%m-%d")
     if isinstance(value, float):
-        if math.isnan(value):
-            return "–"
-        return format_number(value)
+        return "–" if math.isnan(value) else format_number(value)
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)
 
 
-def format_number(value: float) -> str:
-    """Return a number with as many decimals as its size deserves."""
+def format_number(value: float, decimals: int | None = None) -> str:
+    """Return a number with so many decimals, or with as many as its size deserves."""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     magnitude = abs(value)
-    decimals = 0 if magnitude >= 100 or value == round(value) else 1 if magnitude >= 10 else 2
+    if decimals is None:
+        decimals = 0 if magnitude >= 100 or value == round(value) else 1 if magnitude >= 10 else 2
     text = f"{value:,.{decimals}f}"
     return "0" if text.strip("-0.,") == "" else text
 

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+from soe_lib.rule_words import rule_words, table_words
 from soe_lib.run import Run
 from soe_lib.steps.snapshot import Data
 from soe_lib.views.blocks import Grid, Headline, Note, Sentences
 from soe_lib.views.page import Page, blockers
+
+
+def in_words(tables: pd.DataFrame) -> pd.DataFrame:
+    """Return what loaded, with names of tables and rules as one says them."""
+    return pd.DataFrame(
+        {
+            "table": tables["table"].map(table_words),
+            "rows read": tables["rows_raw"],
+            "excluded": tables["rows_excluded"],
+            "loaded": tables["rows_loaded"],
+            "in quarantine": tables["rows_quarantined"],
+            "the worst": [rule_words(rule) if rule else "" for rule in tables["worst_rule"]],
+            "excluded because": tables["excluded_because"].str.replace("as_of", "the snapshot"),
+        }
+    )
 
 
 def data_page(run: Run, data: Data) -> Page:
@@ -40,7 +58,7 @@ def data_page(run: Run, data: Data) -> Page:
         "blockers": [blockers(run)],
         "headline": [Headline(data.headline, "warn" if data.blockers else "good"), *basis],
         "tables": [
-            Grid(data.tables, table="check", rows=40),
+            Grid(in_words(data.tables), table="check", rows=40),
             Note(
                 f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of:%Y-%m-%d %H:%M} UTC, "
                 f"site time zone {snapshot.site_time_zone}, currency {snapshot.currency}."

@@ -148,7 +148,7 @@ def _options(run: Run, pack: Pack) -> list[Block]:
             tone="warn",
             if_none="nothing.",
         ),
-        Note(f"Signed by {signs}."),
+        Note(f"To be signed by {signs}."),
     )
     return [
         comparison_grid(first_screen(pack.options), run, "Options"),

@@ -14,6 +14,9 @@ from soe_lib.views.short_words import HARD_SPACE, by_when, short_day, with_decim
 ROWS = 12
 CURVES = 3
 
+MOST_NAMES = 44
+"""Characters of a list of orders that a cell shows."""
+
 
 def resources_part(run: Run, found: Found) -> list[Block]:
     """Return which resources are full, which weeks are too full, what took hours away."""
@@ -57,6 +60,12 @@ def resources_part(run: Run, found: Found) -> list[Block]:
     ]
 
 
+def first_names(names: str) -> str:
+    """Return whole names from the beginning of a list, as many as a cell has room for."""
+    kept, _, _ = names[: MOST_NAMES + 1].rpartition(",")
+    return names if len(names) <= MOST_NAMES else f"{kept}, …"
+
+
 def material_part(run: Run, found: Found) -> list[Block]:
     """Return components that run short, what suppliers confirm, who waits, the stock ahead."""
     short = found.material
@@ -79,7 +88,7 @@ def material_part(run: Run, found: Found) -> list[Block]:
             "confirmed": [short_day(at, run) for at in short["promised_date"]],
             "work orders": short["num_work_orders"],
             "late order lines that wait": [
-                f"{count}: {names[:44]}" + ("…" if len(names) > 44 else "") if count else "none"
+                f"{count}: {first_names(names)}" if count else "none"
                 for count, names in zip(short["num_orders"], short["order_ids"], strict=True)
             ],
         }

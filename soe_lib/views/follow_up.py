@@ -56,13 +56,15 @@ def follow_up_page(run: Run, followed: FollowUp) -> Page:
     >>> page = follow_up_page(run, follow_up(run))  # doctest: +SKIP
     >>> show(page["summary"])  # doctest: +SKIP
     """
+    unread = Sentences("What could not be read of earlier weeks", followed.unread, tone="warn")
     return {
         "summary": [
+            *([unread] if followed.unread else []),
             Headline(followed.sentences["outcomes"], _tone(followed)),
             Facts("", tuple((label, followed.sentences[name]) for name, label in _LABELS)),
         ],
         "outcomes": _outcomes(run, followed),
-        "again": _again(followed),
+        "again": _again(run, followed),
         "ahead": ahead_part(followed),
         "learning": learning_part(run, followed),
         "maturity": maturity_part(followed),
@@ -163,8 +165,9 @@ def _outcomes(run: Run, followed: FollowUp) -> list[Block]:
     ]
 
 
-def _again(followed: FollowUp) -> list[Block]:
+def _again(run: Run, followed: FollowUp) -> list[Block]:
     again, kept, drifted = followed.restarts, followed.commitments, followed.drift
+    at_risk = f"at risk {currency_of(run)}".strip()
     open_ = kept[kept["state"].isin(["broken", "overdue"])]
     counts = (
         drifted.groupby(["system", "what"], sort=False).size().rename("facts").reset_index()
@@ -174,12 +177,18 @@ def _again(followed: FollowUp) -> list[Block]:
     return [
         Grid(
             again.assign(owner_role=in_plain_words(again["owner_role"])).rename(
-                columns={"why": "why now", "past": "its history", "money_at_risk": "at risk"}
+                columns={
+                    "why": "why now",
+                    "past": "its history",
+                    "money_at_risk": at_risk,
+                    "owner_role": "owned by",
+                    "sentence": "what",
+                }
             ),
             title="Variances that start the five steps again",
             table="restarts",
             rows=FEW,
-            columns=("why now", "sentence", "owner_role", "at risk", "its history"),
+            columns=("why now", "what", "owned by", at_risk, "its history"),
             if_none="nothing new, and nothing came back.",
         ),
         Columns(

@@ -99,7 +99,7 @@ def _month(followed: FollowUp) -> list[Block]:
                     Grid(_in_percent(month.lines), title="Lines", table="month_plan_lines"),
                     Grid(
                         _in_percent(month.components),
-                        title="Components that can no longer be bought in time",
+                        title="Components too late to order more of, the scarcest first",
                         table="month_plan_components",
                         rows=20,
                         if_none="none: everything that the month needs can still be ordered.",
@@ -183,4 +183,6 @@ def _named_rules(rules: pd.DataFrame) -> pd.DataFrame:
 def _in_percent(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with chances in percent, columns named for people."""
     parts = {name: (100 * rows[name].astype(float)).round(0) for name in _CHANCES if name in rows}
+    if len(rows):
+        parts["plan_month"] = rows["plan_month"].dt.strftime("%b %Y")
     return rows.assign(**parts).rename(columns={**_CHANCES, **_WORDS})

@@ -8,6 +8,7 @@ from soe_lib.monitoring.maturity import LEVELS
 from soe_lib.run import Run
 from soe_lib.steps.follow_up import FollowUp
 from soe_lib.views.blocks import Block, Folded, Grid, Live, Note, Tone
+from soe_lib.views.page import currency_of
 
 FEW = 6
 """Rows of a table before the rest is one click away."""
@@ -22,21 +23,25 @@ def learning_part(run: Run, followed: FollowUp) -> list[Block]:
     """Return proposals for master data, how to accept them, and what was looked at."""
     found = followed.lessons.proposals
     in_force = followed.lessons.in_force
+    money = currency_of(run)
     shown = pd.DataFrame(
         {
             "proposal": found["proposal_id"],
             "what would change": found["sentence"],
             "for": in_plain_words(found["owner_role"]),
-            "hidden a week": found["money_per_week"].round(2),
+            f"hidden a week, {money}" if money else "hidden a week": found[
+                "money_per_week"
+            ].round(),
             "in the horizon": [
                 f"{effect:+,.1f} {unit}"
                 for effect, unit in zip(found["effect"], found["effect_unit"], strict=True)
             ],
-            "error before": found["error_before"],
-            "error after": found["error_after"],
         }
     )
-    how = "soe learn accept PROPOSAL --as PERSON accepts one, soe learn revert takes it back."
+    how = (
+        "A proposal is accepted, or taken back, on this page in JupyterLab or by the command "
+        "soe learn accept PROPOSAL --as PERSON (soe learn revert)."
+    )
 
     def build() -> object:
         from soe_lib.views.live.learning_panel import LearningPanel

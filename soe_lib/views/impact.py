@@ -25,7 +25,7 @@ from soe_lib.views.blocks import (
 )
 from soe_lib.views.facts_of_run import plural, rows_of
 from soe_lib.views.impact_blame import blame_blocks, menu_blocks, odds_blocks
-from soe_lib.views.page import Page, currency_of
+from soe_lib.views.page import Page, blockers, currency_of
 from soe_lib.views.short_words import by_when, short_day, with_decimals, with_tier
 from soe_lib.vocabulary import FUNCTIONS
 
@@ -60,7 +60,7 @@ def impact_page(run: Run, impact: Impact) -> Page:
     >>> show(page["headline"])  # doctest: +SKIP
     """
     return {
-        "headline": [Headline(impact.headline, _tone(impact))],
+        "headline": [blockers(run), Headline(impact.headline, _tone(impact))],
         "tiles": [_tiles(run, impact)],
         "orders": _orders(run, impact),
         "blame": blame_blocks(run, impact),

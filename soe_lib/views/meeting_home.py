@@ -100,7 +100,7 @@ class MeetingHome:
 
     def refresh(self) -> None:
         """Re-read the latest run and the ledger; draw again what has changed."""
-        self.heartbeat.value = f'<span class="soe-sub">ledger read {time.strftime("%X")}</span>'
+        self.heartbeat.value = f'<span class="soe-sub">records read {time.strftime("%X")}</span>'
         try:
             folder = str(latest_run(self.workspace))
         except RunError:

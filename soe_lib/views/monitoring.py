@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from soe_lib.charts import plot_adherence, plot_kpi_trend, plot_losses
+from soe_lib.monitoring.scorecard import UNIT_WORDS
 from soe_lib.run import Run
 from soe_lib.steps.monitoring import Watched
 from soe_lib.views.blocks import (
@@ -20,11 +21,20 @@ from soe_lib.views.blocks import (
     Tone,
     flatten,
 )
+from soe_lib.views.facts_of_run import moment
 from soe_lib.views.page import Page, blockers
 
 TILES = 6
 TREND_PICTURES = 9
 MOST_KPIS = 100
+LETTERS = (
+    "In the formulas D is the date that counts, e and l are the days that may be early and late, q "
+    "is the ordered quantity, u and o are the shares that may be missing and too much, and C(t) is "
+    "what was delivered by t; a is what was done and p what was planned. As in ISO 22400, A, E and "
+    "Q are availability, effectiveness and quality, PRI is the planned run time of a unit, PBT the "
+    "planned busy time, and PQ, GQ, SQ and PSQ are the produced, good, scrap and planned scrap "
+    "quantities."
+)
 _RESOURCE_COLUMNS = {
     "resource_id": "resource",
     "num_operations": "operations due",
@@ -40,20 +50,20 @@ _RESOURCE_COLUMNS = {
     "unscheduled_pct": "unscheduled",
     "main_loss": "main loss",
 }
-_OPERATION_COLUMNS = (
-    "wo_id",
-    "op_no",
-    "item_id",
-    "resource_id",
-    "actual_resource_id",
-    "planned_start_at",
-    "actual_start_at",
-    "planned_qty",
-    "good_qty",
-    "outcome",
-    "lost_hours",
-    "main_loss",
-)
+_OPERATION_COLUMNS = {
+    "wo_id": "work order",
+    "op_no": "operation",
+    "item_id": "item",
+    "resource_id": "planned on",
+    "actual_resource_id": "ran on",
+    "planned_start_at": "planned start",
+    "actual_start_at": "real start",
+    "planned_qty": "planned units",
+    "good_qty": "good units",
+    "outcome": "result",
+    "lost_hours": "lost h",
+    "main_loss": "main loss",
+}
 
 
 def monitoring_page(run: Run, watched: Watched) -> Page:
@@ -83,7 +93,7 @@ def monitoring_page(run: Run, watched: Watched) -> Page:
         "tiles": flatten([_tiles(watched), _bases_and_move(watched)]),
         "trend": [_trend(watched)],
         "adherence": _adherence(run, watched),
-        "kpis": [_all_kpis(watched)],
+        "kpis": [_all_kpis(watched), Note(LETTERS)],
         "not_evaluable": _missing(watched),
     }
 
@@ -155,6 +165,7 @@ def _bases_and_move(watched: Watched) -> Block | None:
             ),
             title="Why OTIF moved (points, they sum to the change)",
             rows=6,
+            right=("moved OTIF by",),
             if_none="no line failed, or one of the two weeks has no matured line.",
         ),
         *([Note(watched.move_sentence)] if watched.move_sentence else []),
@@ -176,12 +187,12 @@ def _base_of(kpi: str, basis: str) -> str:
 
 
 def _before(value: float, unit: str) -> str:
-    return "–" if pd.isna(value) else f"{value:.1f} {unit}"
+    return "–" if pd.isna(value) else f"{value:.1f} {UNIT_WORDS.get(unit, unit)}"
 
 
 def _trend(watched: Watched) -> Picture:
     trend = watched.trend
-    chosen = trend[trend["rank"].notna()]
+    chosen = trend[trend["rank"].notna()].replace({"unit": UNIT_WORDS})
     ids = list(dict.fromkeys(chosen["kpi_id"]))[:TREND_PICTURES]
     title = "Trend by week (dotted: control limits, dashed: target, red: outside the limits)"
     shown = chosen[chosen["kpi_id"].isin(ids)]
@@ -194,6 +205,9 @@ def _adherence(run: Run, watched: Watched) -> list[Block]:
         return [Sentences("Schedule adherence", (), if_none=watched.adherence_sentence)]
     target = run.params.kpi.adherence_target_pct
     operations = watched.operations.sort_values("lost_hours", ascending=False, kind="stable")
+    lost = operations[operations["lost_hours"] > 0].round({"lost_hours": 1})
+    starts = ("planned_start_at", "actual_start_at")
+    lost = lost.assign(**{name: [moment(at, run) or "–" for at in lost[name]] for name in starts})
     return [
         Note(watched.adherence_sentence),
         Picture(plot_adherence(by_resource, target_pct=target), table="adherence_by_resource"),
@@ -205,10 +219,10 @@ def _adherence(run: Run, watched: Watched) -> list[Block]:
         ),
         Picture(plot_losses(watched.losses), table="adherence_losses"),
         Grid(
-            operations[operations["lost_hours"] > 0].round({"lost_hours": 1}),
-            title="Operations that lost most",
+            lost.rename(columns=_OPERATION_COLUMNS),
+            title="Operations that lost most, in site time",
             table="adherence_operations",
-            columns=_OPERATION_COLUMNS,
+            columns=tuple(_OPERATION_COLUMNS.values()),
             if_none="every operation of the week's plan was done in full.",
         ),
     ]
@@ -226,18 +240,20 @@ def _all_kpis(watched: Watched) -> Grid:
             "wanted": [_before(r["target"], r["unit"]) for r in rows],
             "against the week before": [_signed(r["change"], r["unit"]) for r in rows],
             "noise": known["signal"].to_numpy(),
-            "n": known["n"].to_numpy(),
-            "excluded": known["n_excluded"].to_numpy(),
-            "formula": known["formula"].to_numpy(),
+            "counted": known["n"].to_numpy(),
+            "left out": known["n_excluded"].to_numpy(),
+            "formula": known["formula"].str.replace("_", " ").to_numpy(),
         }
     )
-    return Grid(shown, table="kpis", rows=MOST_KPIS, if_none="no KPI has a value.")
+    return Grid(
+        shown, title="Every total", table="kpis", rows=MOST_KPIS, if_none="no KPI has a value."
+    )
 
 
 def _signed(value: float, unit: str) -> str:
     if pd.isna(value):
         return "–"
-    words = {"%": "points", "uom": "", "money": ""}.get(unit, unit)
+    words = {"%": "points", "money": "", **UNIT_WORDS}.get(unit, unit)
     size = f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+,.1f}"
     return f"{size} {words}".strip() if abs(value) >= 0.05 else "±0"
 
@@ -251,9 +267,10 @@ def _missing(watched: Watched) -> list[Block]:
         ),
         Grid(
             none.rename(columns={"label": "KPI", "n_excluded": "rows excluded"}),
+            title="Not evaluable",
             table="kpis",
             rows=40,
             columns=("KPI", "reason", "rows excluded", "excluded", "formula"),
-            if_none="every KPI has a value.",
+            if_none="nothing, every KPI has a value.",
         ),
     ]

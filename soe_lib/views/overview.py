@@ -34,12 +34,12 @@ from soe_lib.views.facts_of_run import (
 from soe_lib.views.functions import function_pages as function_pages
 from soe_lib.views.overview_tiles import tiles_of
 from soe_lib.views.page import currency_of
-from soe_lib.views.short_words import with_decimals
+from soe_lib.views.short_words import HARD_SPACE, with_decimals
 
 WORST = 5
 TERMS_SHOWN = 4
 DEADLINES = 6
-ONE_LINE = 62
+ONE_LINE = 56
 """Characters that fit one line of the deadlines."""
 _STEPS = (
     ("divergence", "1 Diverged"),
@@ -202,10 +202,11 @@ def _recommendation(run: Run) -> Block:
             f"in {currency_of(run)}" if currency_of(run) else "measure": [r[0] for r in rows],
             "do nothing": [r[1] for r in rows],
             "recommended": [r[2] for r in rows],
-            "change": [r[2] - r[1] for r in rows],
+            "change": [f"{r[2] - r[1]:+,.0f}".replace("-", "−") for r in rows],
         }
     )
-    return Grid(shown, title=f"Recommended: {chosen['title']}", rows=len(rows))
+    title = f"Recommended: {chosen['title']}"
+    return Grid(shown, title=title, rows=len(rows), right=("change",))
 
 
 def _late_lines(nothing: pd.Series, chosen: pd.Series) -> list[tuple[str, float, float]]:
@@ -283,4 +284,4 @@ def _short(text: str, limit: int = 110) -> str:
     if len(text) <= limit:
         return text
     head, space, _ = text[:limit].rpartition(" ")
-    return (head if space else text[: limit - 1]).rstrip(" ,;:") + " …"
+    return (head if space else text[: limit - 1]).rstrip(" ,;:") + f"{HARD_SPACE}…"

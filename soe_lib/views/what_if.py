@@ -80,7 +80,7 @@ def what_if_page(run: Run, explored: Explored) -> Page:
         "headline": _headline(run, explored),
         "live": [Live(lambda: _panel(run), "Levers are pulled in the meeting view of this page.")],
         "comparison": _comparison(run, explored),
-        "costs": _costs(explored),
+        "costs": _costs(run, explored),
         "frontier": frontier(run, explored),
         "gantt": gantt(run, explored),
         "sure": sure(run, explored),
@@ -162,10 +162,13 @@ def _comparison(run: Run, explored: Explored) -> list[Block]:
     return found
 
 
-def _costs(explored: Explored) -> list[Block]:
+def _costs(run: Run, explored: Explored) -> list[Block]:
     costs = explored.tables["scenario_costs"]
     return [
-        Picture(plot_scenario_costs(drawn_costs(costs)), table="scenario_costs"),
+        Picture(
+            plot_scenario_costs(drawn_costs(costs), currency=currency_of(run)),
+            table="scenario_costs",
+        ),
         Note(
             "Every term is recomputed from the result tables: lateness by each customer's own "
             "clause, overtime by the hour that is worked, changeovers by the matrix, holding of "

@@ -114,7 +114,7 @@ class DecisionPanel:
 
     def refresh(self, *, force: bool = False) -> None:
         """Re-read the ledger; draw again what has changed."""
-        self.heartbeat.value = f'<span class="soe-sub">ledger read {time.strftime("%X")}</span>'
+        self.heartbeat.value = f'<span class="soe-sub">records read {time.strftime("%X")}</span>'
         scenarios = live_run(self.run).read("scenarios")
         legal = scenarios[~scenarios["is_rejected"] & (scenarios["status"] != "inquiry")]
         options = list(zip(legal["title"], legal["scenario"], strict=True))

@@ -174,7 +174,7 @@ class WhatIfPanel:
 
     def tick(self) -> None:
         """Hear what the child says and what others have computed."""
-        self.heartbeat.value = f'<span class="soe-sub">alive {time.strftime("%X")}</span>'
+        self.heartbeat.value = f'<span class="soe-sub">connected, {time.strftime("%X")}</span>'
         for report in self.worker.reports():
             self._hear(report)
         if self.run.scenario_names() != self._known:
@@ -189,7 +189,8 @@ class WhatIfPanel:
         self._known = self.run.scenario_names()
         currency = currency_of(self.run)
         self.table.value = comparison_html(scenarios, currency, self.newest)
-        self.costs.draw(plot_scenario_costs(drawn_costs(self.run.read("scenario_costs"))))
+        drawn = drawn_costs(self.run.read("scenario_costs"))
+        self.costs.draw(plot_scenario_costs(drawn, currency=currency_of(self.run)))
         options = list(zip(scenarios["title"], scenarios["scenario"], strict=True))
         self._titles = dict(zip(scenarios["scenario"], scenarios["title"], strict=True))
         best = scenarios.loc[scenarios["is_recommended"], "scenario"]
