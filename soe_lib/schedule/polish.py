@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from soe_lib.schedule.backward import beam_room
 from soe_lib.schedule.exchange import reorder
 from soe_lib.schedule.line import TRIALS, WINDOW, line_room
 from soe_lib.schedule.moves import Saved
@@ -51,7 +52,8 @@ def polish(
     (trials, gain)
         Exchanges judged, and what the plan costs less [money].
     """
-    z = line_room(int(s.count.max(initial=0)))
+    longest = int(s.count.max(initial=0))
+    z, b = line_room(longest), beam_room(longest)
     rounds = np.full(len(f.machine), FIRST_ROUNDS)
     used, gain = 0, 0.0
     while used < trials:
@@ -62,7 +64,7 @@ def polish(
                 continue
             if used >= trials or time.perf_counter() > stop_at:
                 return used, gain
-            saved = reorder(f, s, x, v, z, rng, m, first, int(rounds[m]), delay)
+            saved = reorder(f, s, x, v, z, b, rng, m, first, int(rounds[m]), delay)
             used += max(int(z.number[TRIALS]), 1)
             gain += saved
             moved = True
