@@ -22,7 +22,7 @@ from soe_lib.schedule.kernel import kernel
 from soe_lib.schedule.line import ALL, FREE_AT, MOVABLE, NEW, NOW, TRIALS, WINDOW
 from soe_lib.schedule.targets import draw, pick
 
-WIDTH = 300
+WIDTH = 120
 """Partial orders that are kept at each length."""
 HEATS, SHARPEST = 3, 0.007
 """Softness of the prices, in mean changeovers: so many, each twice the one before."""
@@ -31,7 +31,7 @@ BLUR = 0.083
 """Width of the noise on the prices, in mean changeovers."""
 BUCKETS, SPAN = 1024, 20.0
 """Candidates are told apart by this many buckets over so many widths of the noise."""
-HASHED = 1024
+HASHED = 512
 """Places of the table of partial orders already kept; a power of two above ``WIDTH``."""
 WORDS = (WINDOW + 63) // 64
 NO_DUE = 1e17
@@ -191,8 +191,12 @@ def prepare(z, b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def offer(z, b, length, before, n):  # type: ignore[no-untyped-def]
-    """Write all partial orders of ``length`` that begin with one more operation; return how many."""
+def offer(z, b, length, n, wait):  # type: ignore[no-untyped-def]
+    """
+    Write the partial orders of ``length`` that begin with one more operation; return how many.
+
+    Those that wait for a due instant longer than ``wait`` are left out.
+    """
     count = b.number[COUNT]
     source = (length - 1) & 1
     found = 0
@@ -200,6 +204,8 @@ def offer(z, b, length, before, n):  # type: ignore[no-untyped-def]
         behind = b.first[length - 1, i]
         free = b.start[source, i]
         for k in range(count - 1, -1, -1):
+            if b.due[b.job[k]] < free - wait:
+                break
             if (b.members[source, i, k >> 6] >> np.uint64(k & 63)) & np.uint64(1):
                 continue
             o = b.job[k]
@@ -221,7 +227,7 @@ def offer(z, b, length, before, n):  # type: ignore[no-untyped-def]
 
 @kernel
 def rank(b, found, span):  # type: ignore[no-untyped-def]
-    """Put the candidates in order, those with most minutes left first, by buckets over ``span`` minutes."""
+    """Rank the candidates by the minutes that they leave, in buckets over ``span`` minutes."""
     low, high = 1e300, -1e300
     for i in range(found):
         low = min(low, b.new_good[i])
@@ -315,7 +321,9 @@ def backwards(z, b, rng):  # type: ignore[no-untyped-def]
     b.good[0, 0] = left
     kept = 1
     for length in range(1, count + 1):
-        found = offer(z, b, length, before, kept)
+        found = offer(z, b, length, kept, SPAN * blur if kept == WIDTH else 1e18)
+        if found == 0:
+            found = offer(z, b, length, kept, 1e18)
         z.number[TRIALS] += found
         if found == 0:
             return False

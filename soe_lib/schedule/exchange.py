@@ -44,7 +44,8 @@ SMALL_KICK, CLOSE = 3, 10
 """The same where an order found backwards, which is nearly right, is searched."""
 EPISODE = 100
 """Kicks from one order before another is looked for."""
-KICKS_PER_BEAM = 1
+BEAMS_PER_KICK = 3
+"""Orders looked for backwards, where one without lateness may exist."""
 PATIENCE = 400
 """Orders found backwards that may be too dear one after the other, before none is looked for."""
 WORTH = 2.0
@@ -272,7 +273,7 @@ def reorder(f, s, x, v, z, b, rng, m, first, rounds, delay):  # type: ignore[no-
         some = min(EPISODE, rounds - done)
         best = kicked(f, z, rng, some, KICK, AROUND, best)
         done += some
-        for _ in range(1 + some // KICKS_PER_BEAM):
+        for _ in range(BEAMS_PER_KICK * some):
             if not is_open or best <= 1e-9:
                 break
             tried += 1
