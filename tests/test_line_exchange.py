@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from soe_lib.schedule import build_problem
 from soe_lib.schedule.anneal import keep_waits, settle
+from soe_lib.schedule.backward import beam_room
 from soe_lib.schedule.exchange import reorder
 from soe_lib.schedule.line import line_room
 from soe_lib.schedule.moves import Saved, saved
@@ -41,12 +42,13 @@ def test_what_is_gained_is_what_the_simulation_finds(seed: int, lines: int) -> N
     """Tests that a reordered machine is cheaper by what is told, and a fresh simulation agrees."""
     _, plan, x, v = _settled(seed, lines=lines, orders=16, load_pct=140)
     f, s = plan.field, plan.state
-    z = line_room(int(s.count.max()))
+    longest = int(s.count.max())
+    z, b = line_room(longest), beam_room(longest)
     rng = np.array([seed * 2 + 1], np.uint64)
     for m in range(len(f.machine)):
         before = _cost(x)
         own = sorted(s.sequence[m, : s.count[m]].tolist())
-        gain = reorder(f, s, x, v, z, rng, m, int(f.machine[m, 2]), 5, 1.0)
+        gain = reorder(f, s, x, v, z, b, rng, m, int(f.machine[m, 2]), 5, 1.0)
         assert gain >= 0
         assert _cost(x) == pytest.approx(before - gain, rel=1e-6, abs=1e-4)
         assert sorted(s.sequence[m, : s.count[m]].tolist()) == own

@@ -10,6 +10,7 @@ ends where no exchange gains; two segments are then exchanged at random and the 
 
 from __future__ import annotations
 
+from soe_lib.schedule.backward import backwards, prepare
 from soe_lib.schedule.evaluate import commit, evaluate, roll_back
 from soe_lib.schedule.kernel import entry, kernel
 from soe_lib.schedule.line import (
@@ -22,6 +23,7 @@ from soe_lib.schedule.line import (
     MOVABLE,
     NEW,
     NOW,
+    OWN,
     TRIALS,
     load,
 )
@@ -38,6 +40,16 @@ KICK = 8
 """Longest segment of a kick."""
 AROUND = 30
 """Positions around a kick that the descent after it looks at."""
+SMALL_KICK, CLOSE = 3, 10
+"""The same where an order found backwards, which is nearly right, is searched."""
+EPISODE = 100
+"""Kicks from one order before another is looked for."""
+BEAMS_PER_KICK = 3
+"""Orders looked for backwards, where one without lateness may exist."""
+PATIENCE = 400
+"""Orders found backwards that may be too dear one after the other, before none is looked for."""
+WORTH = 2.0
+"""How dear an order found backwards may be, in the cost of the best, to be kicked."""
 TOLERANCE = 0.05
 """Share by which an order may be dearer than the one it was kicked from, and be kept."""
 
@@ -160,14 +172,14 @@ def descend(f, z, rng, low, high):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def kick(z, rng):  # type: ignore[no-untyped-def]
+def kick(z, rng, longest, around):  # type: ignore[no-untyped-def]
     """
     Exchange two segments of the kept order at random, half of the time at a late operation; return
     the first position that changed and the one after the last.
     """
     last = z.number[MOVABLE]
     copy_row(z, KEPT, NOW)
-    longest = min(KICK, last // 2)
+    longest = min(longest, last // 2)
     one, two = 1 + pick(rng, longest), 1 + pick(rng, longest)
     first = pick(rng, last - one - two + 1)
     if draw(rng) < 0.5:
@@ -176,7 +188,7 @@ def kick(z, rng):  # type: ignore[no-untyped-def]
             if z.late[k] == 1:
                 first = max(min(k - pick(rng, one + two + 1), last - one - two), 0)
                 break
-    between = pick(rng, min(last - first - one - two, 2 * AROUND) + 1)
+    between = pick(rng, min(last - first - one - two, 2 * around) + 1)
     n = 0
     for q in range(two):
         z.row[NEW, n] = z.row[NOW, first + one + between + q]
@@ -192,15 +204,48 @@ def kick(z, rng):  # type: ignore[no-untyped-def]
     return first, first + n
 
 
+@kernel
+def kicked(f, z, rng, rounds, longest, around, best):  # type: ignore[no-untyped-def]
+    """
+    Kick and descend from the order on trial; return the lowest cost known.
+
+    An order cheaper than ``best`` is copied to the best.
+    """
+    kept = build(f, z, 0)
+    keep(z)
+    own = kept
+    copy_row(z, NOW, OWN)
+    for _ in range(rounds):
+        if own <= 1e-9:
+            break
+        low, high = kick(z, rng, longest, around)
+        cost = descend(f, z, rng, max(low - around, 0), high + around)
+        if cost <= kept * (1.0 + TOLERANCE * draw(rng)):
+            kept = cost
+            keep(z)
+        if cost < own - 1e-9:
+            own = cost
+            copy_row(z, NOW, OWN)
+        if kept > own * (1.0 + TOLERANCE):
+            kept = own
+            copy_row(z, OWN, NOW)
+            build(f, z, 0)
+            keep(z)
+    if own < best - 1e-9:
+        copy_row(z, OWN, BEST)
+        return own
+    return best
+
+
 @entry
-def reorder(f, s, x, v, z, rng, m, first, rounds, delay):  # type: ignore[no-untyped-def]
+def reorder(f, s, x, v, z, b, rng, m, first, rounds, delay):  # type: ignore[no-untyped-def]
     """
     Put a stretch of a machine in a better order, where there is one.
 
     Parameters
     ----------
-    f, s, x, v, z
-        Field, State, Scratch, Saved, Line; the state is changed.
+    f, s, x, v, z, b
+        Field, State, Scratch, Saved, Line, Beam; the state is changed.
     m, first
         Machine, and position at which the stretch begins.
     rounds
@@ -219,26 +264,24 @@ def reorder(f, s, x, v, z, rng, m, first, rounds, delay):  # type: ignore[no-unt
         return 0.0
     last = z.number[MOVABLE]
     before = build(f, z, 0)
-    kept = descend(f, z, rng, 0, last)
-    keep(z)
+    best = descend(f, z, rng, 0, last)
     copy_row(z, NOW, BEST)
-    best = kept
-    for _ in range(rounds):
-        if best <= 1e-9:
-            break
-        low, high = kick(z, rng)
-        cost = descend(f, z, rng, max(low - AROUND, 0), high + AROUND)
-        if cost <= kept * (1.0 + TOLERANCE * draw(rng)):
-            kept = cost
-            keep(z)
-        if cost < best - 1e-9:
-            best = cost
-            copy_row(z, NOW, BEST)
-        if kept > best * (1.0 + TOLERANCE):
-            kept = best
-            copy_row(z, BEST, NOW)
-            build(f, z, 0)
-            keep(z)
+    is_open = best > 1e-9 and prepare(z, b)
+    done, tried = 0, 0
+    while done < rounds and best > 1e-9:
+        copy_row(z, BEST, NOW)
+        some = min(EPISODE, rounds - done)
+        best = kicked(f, z, rng, some, KICK, AROUND, best)
+        done += some
+        for _ in range(BEAMS_PER_KICK * some):
+            if not is_open or best <= 1e-9:
+                break
+            tried += 1
+            if backwards(z, b, rng) and build(f, z, 0) <= WORTH * best:
+                descend(f, z, rng, 0, last)
+                best = kicked(f, z, rng, EPISODE, SMALL_KICK, CLOSE, best)
+                tried = 0
+            is_open = tried < PATIENCE
     if best >= before - 1e-9:
         return 0.0
     begin(x)

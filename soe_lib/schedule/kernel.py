@@ -40,9 +40,9 @@ def _cache_folder() -> str:
 
 
 KERNELS = (
-    "anneal.py", "clock.py", "components.py", "dispatch.py", "evaluate.py", "exchange.py", "jit.py",
-    "kernel.py", "labour.py", "lateness.py", "line.py", "line_tables.py", "moves.py",
-    "proposals.py", "scratch.py", "targets.py", "tidy.py", "timing.py", "work.py",
+    "anneal.py", "backward.py", "clock.py", "components.py", "dispatch.py", "evaluate.py",
+    "exchange.py", "jit.py", "kernel.py", "labour.py", "lateness.py", "line.py", "line_tables.py",
+    "moves.py", "proposals.py", "scratch.py", "targets.py", "tidy.py", "timing.py", "work.py",
 )  # fmt: skip
 """Files with kernels or with the constants that they compile in."""
 

@@ -62,14 +62,14 @@ MACHINE_NO, FIRST, MOVABLE, ALL, TRIALS = range(5)
 # Line.money
 FREE_AT, CHANGE, DELAY = range(3)
 # Line.row, by what it holds
-NOW, KEPT, BEST, NEW = range(4)
+NOW, KEPT, BEST, NEW, OWN = range(5)
 
 
 class Line(NamedTuple):
     """A stretch of one machine; rows and tables are by position, the rest by operation."""
 
     op: np.ndarray
-    row: np.ndarray  # orders: the one on trial, the one kept, the best, scratch
+    row: np.ndarray  # orders: on trial, kept, the best, scratch, the best of these kicks
     run: np.ndarray  # worked minutes of run, release, due; holding rate
     supply: np.ndarray  # instant at which the components are there [min]
     setup: np.ndarray  # changeover from row (last: what stands before the stretch) to column
@@ -99,7 +99,7 @@ def line_room(longest: int) -> Line:
     width = n * 3 * BENDS
     return Line(
         op=np.zeros(n, np.int64),
-        row=np.zeros((4, n), np.int64),
+        row=np.zeros((5, n), np.int64),
         run=np.zeros((n, 4)),
         supply=np.zeros(n),
         setup=np.zeros((n + 1, n)),

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from soe_lib.schedule.backward import beam_room
 from soe_lib.schedule.exchange import reorder
 from soe_lib.schedule.line import TRIALS, WINDOW, line_room
 from soe_lib.schedule.moves import Saved
@@ -51,18 +52,24 @@ def polish(
     (trials, gain)
         Exchanges judged, and what the plan costs less [money].
     """
-    z = line_room(int(s.count.max(initial=0)))
+    longest = int(s.count.max(initial=0))
+    z, b = line_room(longest), beam_room(longest)
     rounds = np.full(len(f.machine), FIRST_ROUNDS)
-    used, gain = 0, 0.0
+    used, gain, pace = 0, 0.0, 0.0
     while used < trials:
         moved = False
         for m in np.argsort(-(x.machine_cost - x.machine_soft), kind="stable"):
             first = _window(f, s, rng, int(m))
             if first < 0:
                 continue
-            if used >= trials or time.perf_counter() > stop_at:
+            began = time.perf_counter()
+            if used >= trials or began > stop_at:
                 return used, gain
-            saved = reorder(f, s, x, v, z, rng, m, first, int(rounds[m]), delay)
+            some = int(rounds[m])
+            if pace * some > stop_at - began:
+                some = max(int((stop_at - began) / pace), 1)
+            saved = reorder(f, s, x, v, z, b, rng, m, first, some, delay)
+            pace = (time.perf_counter() - began) / some
             used += max(int(z.number[TRIALS]), 1)
             gain += saved
             moved = True

@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from tests.benchmarks.wtsds import report
 
         seeds = [int(s) for s in arguments.wtsds_seeds.split(",")]
-        report(arguments.wtsds_seconds, seeds, arguments.wtsds_limit)
+        report(arguments.wtsds_seconds, seeds, arguments.wtsds_limit, arguments.chains)
     if "demo" in parts:
         from tests.benchmarks.demo import report as report_demo
 
