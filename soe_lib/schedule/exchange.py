@@ -273,6 +273,9 @@ def reorder(f, s, x, v, z, b, rng, m, first, rounds, delay):  # type: ignore[no-
         some = min(EPISODE, rounds - done)
         best = kicked(f, z, rng, some, KICK, AROUND, best)
         done += some
+        copy_row(z, BEST, NOW)
+        build(f, z, 0)
+        is_open = is_open and z.flat[0] > 1e-9
         for _ in range(BEAMS_PER_KICK * some):
             if not is_open or best <= 1e-9:
                 break
