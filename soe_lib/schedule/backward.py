@@ -21,13 +21,13 @@ from soe_lib.schedule.kernel import kernel
 from soe_lib.schedule.line import ALL, FREE_AT, MOVABLE, NEW, NOW, TRIALS, WINDOW
 from soe_lib.schedule.targets import draw
 
-WIDTH = 120
+WIDTH = 300
 """Partial orders that are kept at each length."""
 BLUR = 0.083
 """Width of the noise on the prices, in mean changeovers."""
 BUCKETS, SPAN = 1024, 20.0
 """Candidates are told apart by this many buckets over so many widths of the noise."""
-HASHED = 512
+HASHED = 1024
 """Places of the table of partial orders already kept; a power of two above ``WIDTH``."""
 WORDS = (WINDOW + 63) // 64
 NO_DUE = 1e17
