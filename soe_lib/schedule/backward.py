@@ -5,33 +5,29 @@ An order in which nothing is late: a beam search backwards from the last due ins
 Seen from the end, a due instant says only which operations may stand last, and all that an order
 can waste is minutes: of changeovers, and of waiting for a due instant. The beam keeps the partial
 orders that have wasted least, of each set of operations and the one that begins it the latest
-start. Changeovers count at what they exceed the prices of a soft assignment of successors to
-predecessors, so that partial orders of other operations can be compared; each search blurs these
+start. Changeovers count at what they exceed the prices of an assignment of predecessors to
+successors, so that partial orders of other operations can be compared; each search blurs these
 prices anew (a problem-space search as in Storer, Wu and Vaccari, 1992), so that each looks
 elsewhere. It is of use only where nothing proves that something must be late.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from soe_lib.schedule.kernel import kernel
 from soe_lib.schedule.line import ALL, FREE_AT, MOVABLE, NEW, NOW, TRIALS, WINDOW
-from soe_lib.schedule.targets import draw, pick
+from soe_lib.schedule.targets import draw
 
-WIDTH = 120
+WIDTH = 300
 """Partial orders that are kept at each length."""
-HEATS, SHARPEST = 3, 0.007
-"""Softness of the prices, in mean changeovers: so many, each twice the one before."""
-ITERATIONS = 30
 BLUR = 0.083
 """Width of the noise on the prices, in mean changeovers."""
 BUCKETS, SPAN = 1024, 20.0
 """Candidates are told apart by this many buckets over so many widths of the noise."""
-HASHED = 512
+HASHED = 1024
 """Places of the table of partial orders already kept; a power of two above ``WIDTH``."""
 WORDS = (WINDOW + 63) // 64
 NO_DUE = 1e17
@@ -39,8 +35,7 @@ FORBIDDEN = 1e9
 # Beam.number
 COUNT = 0
 # Beam.price, by what it holds; of a row by its predecessor (last: what stands before the stretch)
-OUT, INTO = 0, 1
-"""The blurred prices; those of each softness follow."""
+OUT, INTO, BLURRED_OUT, BLURRED_INTO, LEAST = range(5)
 
 
 class Beam(NamedTuple):
@@ -49,6 +44,9 @@ class Beam(NamedTuple):
     job: np.ndarray  # operations with a due instant, earliest due first
     due: np.ndarray  # worked minute from which an operation costs lateness
     price: np.ndarray
+    match: np.ndarray  # assignment: successor of each operation, way back, whether visited
+    way: np.ndarray
+    visited: np.ndarray
     mean: np.ndarray  # changeover [min]
     members: np.ndarray  # of each kept partial order of this length and the last: set, key
     start: np.ndarray
@@ -71,7 +69,10 @@ def beam_room(longest: int) -> Beam:
     return Beam(
         job=np.zeros(n, np.int64),
         due=np.zeros(n),
-        price=np.zeros((2 + 2 * HEATS, n + 1)),
+        price=np.zeros((5, n + 1)),
+        match=np.zeros(n + 1, np.int64),
+        way=np.zeros(n + 1, np.int64),
+        visited=np.zeros(n + 1, np.int64),
         mean=np.zeros(1),
         members=np.zeros((2, WIDTH, WORDS + 1), np.uint64),
         start=np.zeros((2, WIDTH)),
@@ -101,31 +102,13 @@ def link_cost(z, b, a, c):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def soft_least(z, b, other, heat, k):  # type: ignore[no-untyped-def]
-    """Return the soft minimum of the links of a row or, where ``other`` is OUT, a column."""
-    least = FORBIDDEN
-    for turn in range(2):
-        total = 0.0
-        for q in range(b.number[COUNT] + 1):
-            cost = link_cost(z, b, q, k) if other % 2 == OUT else link_cost(z, b, k, q)
-            if cost >= FORBIDDEN:
-                continue
-            cost -= b.price[other, q]
-            if turn == 0:
-                least = min(least, cost)
-            else:
-                total += math.exp((least - cost) / heat)
-    return least - heat * math.log(total)
-
-
-@kernel
-def price(z, b):  # type: ignore[no-untyped-def]
+def assign(z, b):  # type: ignore[no-untyped-def]
     """
-    Price what comes behind and before each operation: a soft assignment of successors.
+    Price what comes behind and before each operation: the dual of assigning predecessors.
 
-    The dual prices of an assignment with entropy (Cuturi 2013), by Sinkhorn's iteration. Sharp
-    prices, without entropy, guide worse: an order that has due instants to meet rarely takes the
-    cheapest changeovers.
+    Shortest augmenting paths (Kuhn 1955, Munkres 1957), one successor after the other. Of the many
+    dual solutions this one puts all it can on the way into an operation; it guides better than one
+    from the middle.
     """
     size = b.number[COUNT] + 1
     total = 0.0
@@ -133,19 +116,40 @@ def price(z, b):  # type: ignore[no-untyped-def]
         for q in range(size - 1):
             total += link_cost(z, b, k, q) if q != k else 0.0
     b.mean[0] = total / (size * (size - 1))
-    if b.mean[0] <= 0.0:
-        return
-    heat = SHARPEST * b.mean[0]
-    for level in range(1, HEATS + 1):
-        out, into = 2 * level + OUT, 2 * level + INTO
-        for k in range(size):
-            b.price[into, k] = 0.0
-        for _ in range(ITERATIONS):
-            for k in range(size):
-                b.price[out, k] = soft_least(z, b, into, heat, k)
-            for k in range(size):
-                b.price[into, k] = soft_least(z, b, out, heat, k)
-        heat *= 2.0
+    for q in range(size + 1):
+        b.price[OUT, q] = 0.0
+        b.price[INTO, q] = 0.0
+        b.match[q] = -1
+    for row in range(size):
+        b.match[size] = row
+        at = size
+        for q in range(size + 1):
+            b.price[LEAST, q] = 1e18
+            b.visited[q] = 0
+        while b.match[at] >= 0:
+            b.visited[at] = 1
+            own = b.match[at]
+            least, following = 1e18, -1
+            for q in range(size):
+                if b.visited[q] == 1:
+                    continue
+                over = link_cost(z, b, q, own) - b.price[INTO, own] - b.price[OUT, q]
+                if over < b.price[LEAST, q]:
+                    b.price[LEAST, q] = over
+                    b.way[q] = at
+                if b.price[LEAST, q] < least:
+                    least, following = b.price[LEAST, q], q
+            for q in range(size + 1):
+                if b.visited[q] == 1:
+                    b.price[INTO, b.match[q]] += least
+                    b.price[OUT, q] -= least
+                else:
+                    b.price[LEAST, q] -= least
+            at = following
+        while at != size:
+            before = b.way[at]
+            b.match[at] = b.match[before]
+            at = before
 
 
 @kernel
@@ -186,7 +190,7 @@ def prepare(z, b):  # type: ignore[no-untyped-def]
         at += least + z.run[o, 0]
         if at > b.due[o] + 1e-9 or z.run[o, 1] + z.run[o, 0] > b.due[o] + 1e-9:
             return False
-    price(z, b)
+    assign(z, b)
     return b.mean[0] > 0.0
 
 
@@ -210,10 +214,10 @@ def offer(z, b, length, n, wait):  # type: ignore[no-untyped-def]
                 continue
             o = b.job[k]
             end = free
-            good = b.good[source, i] + b.price[OUT, k]
+            good = b.good[source, i] + b.price[BLURRED_OUT, k]
             if length > 1:
                 end -= z.setup[o, b.job[behind]]
-                good += b.price[INTO, behind]
+                good += b.price[BLURRED_INTO, behind]
             start = min(end, b.due[o]) - z.run[o, 0]
             if start < z.run[o, 1] - 1e-9 and z.run[o, 1] > z.money[FREE_AT]:
                 continue
@@ -306,15 +310,14 @@ def backwards(z, b, rng):  # type: ignore[no-untyped-def]
     """
     count = b.number[COUNT]
     before = z.number[ALL]
-    level = 1 + pick(rng, HEATS)
     blur = BLUR * b.mean[0]
     left = b.due[b.job[count - 1]] - z.money[FREE_AT]
     for k in range(count + 1):
-        b.price[OUT, k] = b.price[2 * level + OUT, k] + blur * (draw(rng) - 0.5)
-        b.price[INTO, k] = b.price[2 * level + INTO, k] + blur * (draw(rng) - 0.5)
-        left -= b.price[OUT, k]
+        b.price[BLURRED_OUT, k] = b.price[OUT, k] + blur * (draw(rng) - 0.5)
+        b.price[BLURRED_INTO, k] = b.price[INTO, k] + blur * (draw(rng) - 0.5)
+        left -= b.price[BLURRED_OUT, k]
         if k < count:
-            left -= b.price[INTO, k] + z.run[b.job[k], 0]
+            left -= b.price[BLURRED_INTO, k] + z.run[b.job[k], 0]
     for w in range(WORDS + 1):
         b.members[0, 0, w] = np.uint64(0)
     b.start[0, 0] = b.due[b.job[count - 1]]

@@ -44,7 +44,7 @@ SMALL_KICK, CLOSE = 3, 10
 """The same where an order found backwards, which is nearly right, is searched."""
 EPISODE = 100
 """Kicks from one order before another is looked for."""
-BEAMS_PER_KICK = 3
+BEAMS_PER_KICK = 8
 """Orders looked for backwards, where one without lateness may exist."""
 PATIENCE = 400
 """Orders found backwards that may be too dear one after the other, before none is looked for."""
