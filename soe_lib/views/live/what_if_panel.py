@@ -190,7 +190,7 @@ class WhatIfPanel:
         currency = currency_of(self.run)
         self.table.value = comparison_html(scenarios, currency, self.newest)
         drawn = drawn_costs(self.run.read("scenario_costs"))
-        self.costs.draw(plot_scenario_costs(drawn, currency=currency_of(self.run)))
+        self.costs.draw(plot_scenario_costs(drawn, currency=currency))
         options = list(zip(scenarios["title"], scenarios["scenario"], strict=True))
         self._titles = dict(zip(scenarios["scenario"], scenarios["title"], strict=True))
         best = scenarios.loc[scenarios["is_recommended"], "scenario"]
